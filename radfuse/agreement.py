@@ -20,6 +20,7 @@ from radfuse.morphometry.measure import many
 from radfuse.regions.config import RegionConfig, images_named
 from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.level import LevelRegion
+from radfuse.regions.named import NamedRegion, made_on, places_of
 from radfuse.seg.untrained import Untrained
 from radfuse.sequences import check_reach, check_sequences, open_step, open_steps, radiomics_of, reach_of
 
@@ -76,6 +77,20 @@ def _images_are_complete(study: Study) -> None:
     names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
     if wanted is not None and wanted not in names:
         raise ValueError(f"radiomics.normalize_region: no region {wanted!r}{nearest(wanted, names)}")
+    _check_normalised(study)
+
+
+def _check_normalised(study: Study) -> None:
+    """Refuse to normalise an image by a region that is not made on it, where others are."""
+    for name, settings in radiomics_of(study.cohort.images, study.sequences, study.radiomics).items():
+        here = [region.name for region in study.regions if made_on(region, name)]
+        by = next((region for region in study.regions if region.name == settings.normalize_region), None)
+        if here and by is not None and by.name not in here:
+            raise ValueError(
+                f"radiomics.normalize_region: {by.name!r} is not made on {name!r}, where {listed(here)} is measured "
+                f"(on: {listed(places_of(by, study.cohort.images))}); add {name!r} to its `on`, or say another one "
+                f"under sequences.{name}.radiomics"
+            )
 
 
 def _masks_are_compared(study: Study) -> None:
@@ -140,8 +155,9 @@ def _measures_have_their_regions(study: Study) -> None:
     if study.morphometry_maps and not any(isinstance(measure, CartilageMeasure) for measure in study.morphometry):
         raise ValueError("morphometry_maps needs a measure of kind cartilage in morphometry; name one, or set it false")
     if study.segmentation is not None:
-        names = [region.name for region in study.regions if not isinstance(region, HabitatsRegion)]
-        check_measures(study.morphometry, names, study.segmentation.labels, study.cohort.images)
+        whole = [region for region in study.regions if not isinstance(region, HabitatsRegion)]
+        places = {region.name: places_of(region, study.cohort.images) for region in whole}
+        check_measures(study.morphometry, places, study.segmentation.labels, study.cohort.images)
         for number, measure in enumerate(study.morphometry):
             _check_apart(f"morphometry.{number}", measure, study.segmentation.labels)
 
@@ -190,6 +206,15 @@ def _deep_has_a_network(study: Study) -> None:
     unknown = set(study.deep.regions) - {region.name for region in study.regions}
     if unknown:
         raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
+    network = (*study.segmentation.sequences, *study.cohort.images)[0]
+    wanted = [region for region in study.regions if region.name in (study.deep.regions or (region.name,))]
+    away = [region for region in wanted if not made_on(region, network)]
+    if away and (study.deep.regions or away == wanted):
+        raise ValueError(
+            f"deep: region {away[0].name!r} is not made on {network!r}, which the network reads (on: "
+            f"{listed(places_of(away[0], study.cohort.images))}); add {network!r} there, or "
+            + ("remove it from deep.regions" if study.deep.regions else "leave `deep` out")
+        )
     outside = set(study.deep.mirrored) - set(study.cohort.unit)
     if outside:
         raise ValueError(f"deep.mirrored names the column {min(outside)!r}, which is not in cohort.unit")
@@ -348,10 +373,15 @@ def _check_standardised(region: HabitatsRegion, name: str, study: Study) -> None
 
 
 def _check_images(regions: Sequence[RegionConfig], images: Mapping[str, str]) -> None:
-    """Refuse a region that is made with an image which `cohort.images` does not name."""
+    """Refuse a region that is made with an image, or on one, which `cohort.images` does not name."""
     for sequence in images_named(regions):
         if sequence not in images:
             raise ValueError(f"regions: sequence {sequence!r} is not one of cohort.images{nearest(sequence, images)}")
+    for region in regions:
+        for sequence in (region.on or ()) if isinstance(region, NamedRegion) else ():
+            if sequence not in images:
+                hint = nearest(sequence, images)
+                raise ValueError(f"regions: {region.name!r}: on {sequence!r} is not one of cohort.images{hint}")
 
 
 def _check_one_space(study: Study) -> None:
@@ -360,12 +390,13 @@ def _check_one_space(study: Study) -> None:
     ways = {name: reach_of(name, *settings, resample_masks=study.resample_masks) for name in study.cohort.images}
     moved = [name for name, way in ways.items() if way == "register"]
     by_table = [region for region in study.regions if isinstance(region, LevelRegion) and not region.by]
-    if by_table and (moved or "own" in ways.values()):
-        other = next(name for name, way in ways.items() if way in ("register", "own"))
-        raise ValueError(
-            f"region {by_table[0].name!r}: the table tells its level in the segmented image, and {other!r} lies "
-            "elsewhere; find the level by labels (`by`), or use resample"
-        )
+    elsewhere = [name for name, way in ways.items() if way in ("register", "own")]
+    for region in by_table:
+        for other in places_of(region, elsewhere):
+            raise ValueError(
+                f"region {region.name!r}: the table tells its level in the segmented image, and {other!r} lies "
+                "elsewhere; find the level by labels (`by`), use resample, or make it `on` others alone"
+            )
     looking = [region for region in study.regions if images_named([region]) and not isinstance(region, HabitatsRegion)]
     blind = next((region for region in looking if not type(region).__module__.startswith("radfuse.")), None)
     if moved and blind is not None:
@@ -373,7 +404,9 @@ def _check_one_space(study: Study) -> None:
             f"regions: {blind.name!r} is of your own kind and names an image, and sequences.{moved[0]}.masks: register "
             "says that images lie in different places; use resample, or register the files beforehand"
         )
-    deep = [region for region in looking if study.deep and (region.name in (study.deep.regions or (region.name,)))]
+    network = (*(study.segmentation.sequences if study.segmentation else ()), *study.cohort.images)[0]
+    there = [region for region in looking if made_on(region, network)]
+    deep = [region for region in there if study.deep and (region.name in (study.deep.regions or (region.name,)))]
     if moved and deep:
         raise ValueError(
             f"regions: {deep[0].name!r} is made with an image of its own, and sequences.{moved[0]}.masks: register "

@@ -25,6 +25,7 @@ from radfuse.regions.cells import cells_on
 from radfuse.regions.config import RegionConfig
 from radfuse.regions.habitats import HabitatsRegion
 from radfuse.regions.make import make_regions
+from radfuse.regions.named import made_on
 from radfuse.regions.scene import Scene
 from radfuse.results import CaseFeatures
 from radfuse.run.digests import UNSAID
@@ -237,7 +238,7 @@ def _mask_on(sequence: str, image: Volume, seen: Visit, recipe: SequenceRecipe) 
 
 
 def regions_on(sequence: str, images: Mapping[str, MaskedImage], recipe: RegionRecipe, about: About) -> list[Region]:
-    """Return a case's regions on the grid of one of its images.
+    """Return a case's regions on the grid of one of its images, those that are made there.
 
     Args:
         sequence: of that image.
@@ -319,9 +320,9 @@ def radiomic_features(
         scene = scene_of(sequence, images, recipe, about)
         regions = make_regions(scene, whole_regions(recipe).regions, recipe.sequences[sequence].min_voxels)
         voxels |= {f"{sequence}/{region.name}": region.voxels for region in regions}
-        found = measured_regions(at.image, regions, radiomics[sequence], all_or_none=True) if regions else {}
+        found = measured_regions(at.image, regions, radiomics[sequence], all_or_none=True)
         for region in recipe.regions:
-            if isinstance(region, HabitatsRegion):
+            if isinstance(region, HabitatsRegion) and made_on(region, sequence):
                 found |= _of_habitats(region, scene, at.image, radiomics[sequence], recipe.sequences[sequence])
         for name, result in found.items():
             place = f"{sequence}/{name}"
@@ -354,7 +355,7 @@ def _of_habitats(
     if habitats.measure == "firstorder":
         some = {name: own for name, own in radiomics.features.items() if name == "firstorder"}
         radiomics = radiomics.model_copy(update={"classes": ("firstorder",), "features": some})
-    measured = measured_regions(image, list(parts.values()), radiomics) if parts else {}
+    measured = measured_regions(image, list(parts.values()), radiomics)
     for name in habitats.names:
         result = measured.get(name) or RegionResult(
             failed=CaseError(name, f"the habitat has fewer than {recipe.min_voxels} voxels in this case")
@@ -399,9 +400,9 @@ def deep_features(
     return {f"{sequence}/{name}": None if np.isnan(value) else value for name, value in found.items()}
 
 
-def deep_recipe(recipe: RegionRecipe, deep: DeepConfig) -> RegionRecipe:
-    """Return the recipe of those regions that have deep features; habitats have none."""
-    listed = whole_regions(recipe).regions
+def deep_recipe(recipe: RegionRecipe, deep: DeepConfig, sequence: str) -> RegionRecipe:
+    """Return the recipe of those regions that have deep features on an image; habitats have none."""
+    listed = (region for region in whole_regions(recipe).regions if made_on(region, sequence))
     wanted = tuple(region for region in listed if not deep.regions or region.name in deep.regions)
     return recipe.model_copy(update={"regions": wanted})
 

@@ -268,8 +268,8 @@ def _deep(
     """Return the deep features of one case."""
     recipe = way.recipe
     assert recipe.deep is not None
-    wanted, mirrored = deep_recipe(way.regions, recipe.deep), is_mirrored(recipe.deep, way.unit, case.unit)
     opened, first = segmenter(way.folder / NETWORK), recipe.sequences[0]
+    wanted, mirrored = deep_recipe(way.regions, recipe.deep, first), is_mirrored(recipe.deep, way.unit, case.unit)
     named = {first, *images_named(wanted.regions)}
     made_with = {name: values for name, values in measured.items() if name in named}
     return deep_features(first, image, labels, opened, wanted, who, mirrored=mirrored, others=made_with)

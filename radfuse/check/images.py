@@ -13,6 +13,7 @@ from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
 from radfuse.errors import CaseError, InputError, Problem, listed
 from radfuse.regions.label import LabelRegion
+from radfuse.regions.named import places_of
 from radfuse.run.workers import Crew
 from radfuse.seg.backend import Backend, OnnxNetworks
 from radfuse.seg.config import Segmentation
@@ -169,7 +170,9 @@ def jobs_of(study: Study) -> list[CheckJob]:
     if visits is not None and visits.masks == "own":
         told = {case: why for case, why in told.items() if why}
     in_suv = frozenset(name for name, section in study.sequences.items() if section.suv)
-    parts = _parts_of(study)
+    on_mask = [name for name, how in reach.items() if how != "own"]
+    whole = _parts_of(study)
+    parts = {one.name: whole[one.name] for one in study.regions if one.name in whole and places_of(one, on_mask)}
     ways = {name: study.sequences[name].registration for name, how in reach.items() if how == "register"}
     met = {name: way.by or name for name, way in ways.items() if way.start == "header"}
     ct = _taken_for_ct(backend, config.images)

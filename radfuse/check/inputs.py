@@ -32,6 +32,7 @@ from radfuse.fusion.design import Design, join, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.learned import learns
 from radfuse.regions.config import images_named
+from radfuse.regions.named import made_on, places_of
 from radfuse.sequences import reach_of
 from radfuse.study import Study
 from radfuse.volume.registration import Registration
@@ -89,6 +90,7 @@ def read_inputs(study: Study, tunes: bool = True, *, apart: bool = False) -> Inp
             Problem("study", "no inputs: name cohort.clinical columns, features: {radiomic: table.csv}, or regions")
         )
     problems += [*_of_radiomics(study), *_unregistered(study), *_needed_all_the_same(study)]
+    problems += _measured_nowhere(study)
     problems += problems_of_answers(study.report.answers)
     if study.regions and study.segmentation is not None:
         try:
@@ -152,7 +154,24 @@ def _needed_all_the_same(study: Study) -> list[Problem]:
         )
         for region in study.regions
         for name in images_named([region])
-        if name in study.cohort.optional_images
+        if name in study.cohort.optional_images and set(places_of(region, study.cohort.images)) - {name}
+    ]
+
+
+def _measured_nowhere(study: Study) -> list[Problem]:
+    """Return which images no region is made on, where nothing else reads them either."""
+    if not study.regions or study.segmentation is None:
+        return []
+    by = {section.registration.by for section in study.sequences.values()}
+    read = {*images_named(study.regions), *study.segmentation.sequences, *by}
+    return [
+        Problem(
+            f"cohort.images: {name!r}",
+            "no region is made on it, and nothing else reads it; add it to the `on` of a region, or remove it",
+            severity="warning",
+        )
+        for name in study.cohort.images
+        if name not in read and not any(made_on(region, name) for region in study.regions)
     ]
 
 

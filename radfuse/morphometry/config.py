@@ -27,7 +27,7 @@ MeasureConfig = Annotated[
 
 def check_measures(
     measures: Sequence[MeasureConfig],
-    regions: Collection[str],
+    regions: Mapping[str, Collection[str]],
     labels: Mapping[str, int],
     images: Collection[str],
 ) -> None:
@@ -35,7 +35,7 @@ def check_measures(
 
     Args:
         measures: of the study.
-        regions: names of its regions.
+        regions: its regions, name -> sequences that it is made on.
         labels: label name -> number.
         images: names of its sequences.
 
@@ -60,6 +60,11 @@ def check_measures(
             )
         sequence = measure.sequence or next(iter(images))
         for region in measure.regions:
+            if sequence not in regions[region]:
+                raise ValueError(
+                    f"{where} measures region {region!r} on {sequence!r}, where it is not made (on: "
+                    f"{listed(regions[region])}); set {where}.sequence, or add {sequence!r} to the region's `on`"
+                )
             column = (type(measure).__qualname__, sequence, region, measure.name)
             if column in seen:
                 raise ValueError(

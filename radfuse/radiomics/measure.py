@@ -52,6 +52,8 @@ def measured_regions(
     Raises:
         CaseError: with `all_or_none`, a region cannot be used; names it and the reason.
     """
+    if not regions:
+        return {}
     engine = import_module(ENGINES[config.engine])
     parts = {region.name: region.parts for region in regions}
     wanted = [part for region in regions for part in parts[region.name]]

@@ -49,11 +49,13 @@ def perturbed_features(
 
     Args:
         volume: the image.
-        regions: on the image's grid.
+        regions: on the image's grid; without any, nothing is measured.
         radiomics: how features are computed.
         config: of the copies.
         seed: of the case; copy i draws from (*seed, i).
     """
+    if not regions:
+        return [{} for _ in range(config.copies + 1)]
     rows = [_flat(region_features(volume, regions, radiomics))]
     margin = _margin(volume.grid, radiomics)
     for number in range(config.copies):

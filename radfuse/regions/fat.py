@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat, PositiveInt
 
 from radfuse.config import Section
 from radfuse.errors import CaseError
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -56,12 +57,10 @@ class Tissue(Section):
         return found
 
 
-class FatRegion(Tissue):
+class FatRegion(Tissue, NamedRegion):
     """The fat or the lean part of some labels, told by a threshold on an image."""
 
     kind: Literal["fat"] = "fat"
-    name: str
-    """Of the region, in the names of its features."""
     of: tuple[str | PositiveInt, ...] = Field(min_length=1)
     """Labels, by name or number; one threshold for all."""
 

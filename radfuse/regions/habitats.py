@@ -11,6 +11,7 @@ from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_valid
 from radfuse.config import Section
 from radfuse.errors import CaseError, InputError, StudyError
 from radfuse.regions.clusters import Criterion, Method, best_number, fitted
+from radfuse.regions.named import NamedRegion, made_on
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -80,7 +81,7 @@ class HabitatModel(Section):
         return np.asarray(np.stack(likely, axis=1).argmax(axis=1) + 1)
 
 
-class HabitatsRegion(Section):
+class HabitatsRegion(NamedRegion):
     """Parts of some labels whose voxels look alike on several images: `NAME_1`, `NAME_2` and so on.
 
     Clusters are fitted inside each outer fold on voxels of its training cases, and counted by the mean of the first
@@ -121,6 +122,11 @@ class HabitatsRegion(Section):
             raise ValueError("sequences: an image stands there twice; remove one")
         if self.criterion == "bic" and self.method == "kmeans":
             raise ValueError("criterion: bic needs a likelihood, which method kmeans has not; take method: mixture")
+        if not made_on(self, self.sequences[0]):
+            raise ValueError(
+                f"on: the shares of habitats are taken on the grid of {self.sequences[0]!r}, the first of sequences; "
+                "name it there too, or another one first"
+            )
         if self.model is None:
             return self
         found, images = len(self.model.centres), len(self.model.centres[0])

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
-class InterfaceRegion(Section):
+class InterfaceRegion(NamedRegion):
     """The voxels of two labels within a distance of the other label, where the two touch: a bone-soft-tissue interface.
 
     As in a subchondral band, distances are from voxel centre to voxel centre of the other label; of that the voxels
@@ -21,8 +21,6 @@ class InterfaceRegion(Section):
     """
 
     kind: Literal["interface"] = "interface"
-    name: str
-    """Of the region, in the names of its features."""
     between: tuple[str | PositiveInt, str | PositiveInt]
     """The two labels, by name or number."""
     margin_mm: PositiveFloat = 5.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
-class LabelRegion(Section):
+class LabelRegion(NamedRegion):
     """The voxels of one label."""
 
     kind: Literal["label"] = "label"
-    name: str
-    """Of the region, in the names of its features."""
     label: str | PositiveInt
     """Name as in `segmentation.labels`, or number."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 from radfuse.volume.region import Averaged, parts_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from radfuse.volume.grid import Grid
 
 
-class LesionsRegion(Section):
+class LesionsRegion(NamedRegion):
     """The connected parts of a label, voxels that share a corner being connected: lesions of one patient.
 
     With `aggregate` each lesion's radiomic features are computed alone and averaged, so that they do not grow with the
@@ -24,8 +24,6 @@ class LesionsRegion(Section):
     """
 
     kind: Literal["lesions"] = "lesions"
-    name: str
-    """Of the region, in the names of its features."""
     of: str | PositiveInt
     """Label, by name or number."""
     components: Literal["all", "largest"] = "all"

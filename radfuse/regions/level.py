@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from radfuse.config import Section
 from radfuse.regions.fat import Tissue
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
-class LevelRegion(Section):
+class LevelRegion(NamedRegion):
     """The voxels of some labels in one slice, several, or a slab, at a level of the spine.
 
     The level is found by labels (`by`), or, without, by the column of `cohort.landmarks` or `cohort.slices` of its
@@ -25,8 +25,6 @@ class LevelRegion(Section):
     """
 
     kind: Literal["level"] = "level"
-    name: str
-    """Of the region, in the names of its features."""
     of: tuple[str | PositiveInt, ...] = Field(min_length=1)
     """Labels that are measured, by name or number."""
     level: str = Field(min_length=1)

@@ -9,12 +9,15 @@ import numpy as np
 from radfuse.errors import CaseError, InputError, listed
 from radfuse.regions.config import RegionConfig
 from radfuse.regions.habitats import HabitatsRegion
+from radfuse.regions.named import made_on
 from radfuse.regions.scene import Scene
 from radfuse.volume.region import Region
 
 
 def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int = 10) -> list[Region]:
     """Return the regions of one case, on the grid of its labels; of habitats each one that is there and large enough.
+
+    Regions that are made on other images than the scene's are left out.
 
     Args:
         scene: the case.
@@ -27,6 +30,8 @@ def make_regions(scene: Scene, configs: Sequence[RegionConfig], min_voxels: int 
     """
     regions = []
     for config in configs:
+        if not made_on(config, scene.measured):
+            continue
         mask = config.mask(scene)
         if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != scene.labels.grid.shape:
             found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__

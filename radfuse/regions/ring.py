@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -16,7 +16,7 @@ BODY = "body"
 """Where no label is called so: the body in the image that is measured, as `body_of` finds it."""
 
 
-class RingRegion(Section):
+class RingRegion(NamedRegion):
     """The voxels around a label, or inside its border, without the labels excluded.
 
     Distances are from voxel centre to voxel centre, those of voxels outside from the label's nearest, those of voxels
@@ -25,8 +25,6 @@ class RingRegion(Section):
     """
 
     kind: Literal["ring"] = "ring"
-    name: str
-    """Of the region, in the names of its features."""
     around: str | PositiveInt
     """Label, by name or number."""
     margin_mm: PositiveFloat = 10.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import FiniteFloat, PositiveInt, model_validator
 
-from radfuse.config import Section
 from radfuse.errors import CaseError
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
@@ -18,7 +18,7 @@ _ROUNDING = 1e-6
 """Share of a threshold by which a value may miss it: images hold 4.1 as 4.0999999, in float32."""
 
 
-class ThresholdRegion(Section):
+class ThresholdRegion(NamedRegion):
     """The voxels of some labels whose value in an image lies above a threshold, or in a window.
 
     `{of: tumour, sequence: pet, at_least: 0.41, relative: true}` is the part of 41 % of SUVmax and more,
@@ -27,8 +27,6 @@ class ThresholdRegion(Section):
     """
 
     kind: Literal["threshold"] = "threshold"
-    name: str
-    """Of the region, in the names of its features."""
     of: str | PositiveInt | tuple[str | PositiveInt, ...]
     """Label or labels, by name or number."""
     sequence: str | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from radfuse.regions.scene import Scene
 
 
-class UnionRegion(Section):
+class UnionRegion(NamedRegion):
     """The voxels of several labels."""
 
     kind: Literal["union"] = "union"
-    name: str
-    """Of the region, in the names of its features."""
     labels: tuple[str | PositiveInt, ...] = Field(min_length=1)
     """By name or number."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from radfuse.report.slices import areas, slice_of
 from radfuse.volume.image import LabelMap, Volume
 
 _PIXELS = 320
@@ -60,7 +61,7 @@ def _place(
     if not masks:
         return fixed.array.shape[across] // 2, (slice(None), slice(None))
     inside = masks[0].array > 0
-    at = int(np.argmax(np.count_nonzero(inside, axis=tuple(axis for axis in range(3) if axis != across))))
+    at = slice_of([areas(inside, across)], inside.shape[across])
     flat = np.any([np.take(mask.array, at, axis=across) > 0 for mask in masks], axis=0)
     sides = []
     for axis, step in enumerate(spacing):

@@ -14,6 +14,7 @@ import pandas as pd
 from radfuse.report.palette import LABEL_COLOURS
 from radfuse.report.printed import number
 from radfuse.report.render import render
+from radfuse.report.slices import areas, slice_of
 from radfuse.report.study import Made
 from radfuse.results import Failure
 from radfuse.volume.grid import orientation_of
@@ -115,9 +116,9 @@ def numbers(seen: SeenImage) -> pd.DataFrame:
 def planes(
     image: Volume, regions: Sequence[Region], colours: Sequence[str] | None = None, *, close: bool = False
 ) -> str:
-    """Return a PNG, base64: the axial, coronal and sagittal slice where the regions are largest, with contours.
+    """Return a PNG, base64: the axial, coronal and sagittal slice where the regions are seen best together.
 
-    The patient's right is on the left of axial and coronal slices, as radiologists hang them. A flat image has one.
+    Contours are drawn. The patient's right is on the left of axial and coronal slices, as radiologists hang them. A flat image has one.
 
     Args:
         image: shape (z, y, x), on any axes.
@@ -145,7 +146,7 @@ def planes(
     figure = Figure(figsize=(sum(widths) * scale + 0.2, _INCHES), facecolor="black")
     left = 0.0
     for (name, axis, letters), width, height in zip(shown, widths, heights, strict=True):
-        at = int(np.argmax(together.sum(axis=tuple({0, 1, 2} - {axis})))) if together.any() else array.shape[axis] // 2
+        at = slice_of((areas(mask, axis) for mask in masks), array.shape[axis])
         share = width * scale / figure.get_figwidth()
         axes = figure.add_axes((left, 0, share, height / max(heights)))
         left += share + 0.1 / figure.get_figwidth()

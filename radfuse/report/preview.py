@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from radfuse.report.palette import LABEL_COLOURS
+from radfuse.report.slices import slice_of_labels
 from radfuse.volume.image import LabelMap, Volume
 from radfuse.volume.resample import resample_labels
 
@@ -23,7 +24,7 @@ _LEAST_MM = 60.0
 
 
 def preview(image: Volume, labels: LabelMap) -> bytes:
-    """Return a PNG of at most 256 x 256 pixels and 60 KB: the slice where the largest label is largest, and contours.
+    """Return a PNG of at most 256 x 256 pixels and 60 KB: the slice where labels are seen best together, and contours.
 
     The slice lies across the axis of the widest spacing, as it was acquired; contours of all labels in it, in
     `LABEL_COLOURS` by the order of their numbers. Without any label it is the middle slice. It holds no text.
@@ -35,7 +36,7 @@ def preview(image: Volume, labels: LabelMap) -> bytes:
     labels = resample_labels(labels, image.grid)
     across = int(np.argmax(image.spacing_zyx_mm))
     spacing = [size for axis, size in enumerate(image.spacing_zyx_mm) if axis != across]
-    at = _slice_of(labels, across)
+    at = slice_of_labels(labels, across)
     grey, found = (np.take(item.array, at, axis=across) for item in (image, labels))
     part = _part(found, spacing)
     shown = found[part]
@@ -44,16 +45,6 @@ def preview(image: Volume, labels: LabelMap) -> bytes:
     at_pixels = [(np.arange(n) + 0.5) * size / n for n, size in zip((rows, columns), shown.shape, strict=True)]
     here = shown[np.ix_(*(places.astype(int) for places in at_pixels))]
     return _png(_drawn(_greys(grey[part], (columns, rows)), here, sorted(labels.names or labels.present())))
-
-
-def _slice_of(labels: LabelMap, across: int) -> int:
-    """Return where the largest label has the most voxels; the middle without any."""
-    sizes = {number: (labels.array[box] == number) for number, box in labels.boxes.items()}
-    if not sizes:
-        return labels.array.shape[across] // 2
-    largest = max(sizes, key=lambda number: np.count_nonzero(sizes[number]))
-    areas = np.count_nonzero(sizes[largest], axis=tuple(axis for axis in range(3) if axis != across))
-    return int(labels.boxes[largest][across].start + np.argmax(areas))
 
 
 def _part(found: np.ndarray, spacing: list[float]) -> tuple[slice, ...]:

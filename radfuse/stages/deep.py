@@ -63,14 +63,14 @@ def jobs(context: Context) -> Iterator[DeepJob]:
     deep = context.study.deep
     if deep is None:
         return
-    columns = context.study.cohort.unit_columns
+    columns, sequence = context.study.cohort.unit_columns, context.network_sequences[0]
     for fold in context.encoders:
-        recipe = deep_recipe(context.recipe(fold), deep)
+        recipe = deep_recipe(context.recipe(fold), deep, sequence)
         network = context.path(network_of(fold if context.study.trains else ALL))
         for case in context.cases():
             mask, source = context.mask(case)
             mirrored = is_mirrored(deep, columns, case.unit)
-            about, sequence = context.about(case), context.network_sequences[0]
+            about = context.about(case)
             named = {sequence, *images_named(recipe.regions)}
             others = {name: path for name, path in case.images.items() if name in named}
             settings = (fold, network, recipe, mirrored, others, context.spacings_mm)

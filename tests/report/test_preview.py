@@ -29,7 +29,7 @@ def is_colour(pixels: np.ndarray, place: int) -> np.ndarray:
     return np.asarray((pixels == COLOURS[place]).all(axis=2))
 
 
-def test_the_slice_is_where_the_largest_label_is_largest_and_has_contours_of_all() -> None:
+def test_the_slice_has_contours_of_all_labels() -> None:
     labels = np.zeros(SHAPE, dtype=np.uint8)
     labels[2, 28:36, 12:20] = 4
     labels[5, 20:44, 4:28] = 4
@@ -94,3 +94,14 @@ def test_labels_on_another_grid_are_brought_onto_that_of_the_image() -> None:
     coarse = LabelMap(box((8, 32, 16), (3, 12, 4), (5, 20, 12)).astype(np.uint8), grid((8, 32, 16), (5.0, 4.0, 4.0)))
     with Image.open(io.BytesIO(preview(image, coarse))) as picture:
         assert is_colour(np.asarray(picture.convert("RGB")), 0).any()
+
+
+def test_a_small_label_is_in_the_picture_where_a_large_one_is_hardly_smaller() -> None:
+    """The large label has 10 % more voxels where the small one is not."""
+    labels = np.zeros(SHAPE, dtype=np.uint8)
+    labels[2:7, 20:40, 4:24] = 1
+    labels[3, 18:40, 4:24] = 1
+    labels[5, 44:47, 8:11] = 2
+    pixels = drawn(np.zeros(SHAPE, dtype=np.float32), labels)
+    assert is_colour(pixels, 0).any()
+    assert is_colour(pixels, 1).any()

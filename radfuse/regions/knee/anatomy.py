@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
 
-from radfuse.config import Section
+from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
     from radfuse.regions.knee.joint import Joint
@@ -21,12 +21,10 @@ LOAD_SHARE = 0.6
 """How far the load-bearing femur reaches on the way from the notch to the posterior edge."""
 
 
-class KneeRegion(Section):
+class KneeRegion(NamedRegion):
     """What all knee regions are told."""
 
     kind: str
-    name: str
-    """Of the region, in the names of its features."""
     femoral_cartilage: Labels = "femoral_cartilage"
     """Label, or several, by name or number; the femur is cut by it."""
     tibial_cartilage: Labels = "tibial_cartilage"

@@ -14,6 +14,7 @@ from radfuse.regions.knee.central_tibia import CentralTibiaRegion
 from radfuse.regions.knee.compartment import CompartmentRegion
 from radfuse.regions.knee.condyle import CondyleRegion
 from radfuse.regions.knee.load_bearing import LoadBearingRegion
+from radfuse.regions.named import On
 
 _HALVES: tuple[Literal["medial", "lateral"], ...] = ("medial", "lateral")
 _FEMUR = {"a": "trochlea", "ec": "external", "cc": "central", "ic": "internal", "p": "posterior"}
@@ -21,7 +22,16 @@ _TIBIA = {"a": "anterior", "e": "external", "p": "posterior", "i": "internal", "
 """CartiMorph's letters -> parts, in the order of its atlas."""
 
 
-class Cartimorph20(Section):
+class Preset(Section):
+    """What all presets are told."""
+
+    prefix: str = ""
+    """Begins the names of the regions."""
+    on: On = None
+    """Sequences whose images the regions are made and measured on; one needs no brackets. None: all."""
+
+
+class Cartimorph20(Preset):
     """The 20 regions of CartiMorph's cartilage atlas, under its names: aMFC, ecMFC ... pLFC, aMTC ... cLTC.
 
     Source:
@@ -29,8 +39,6 @@ class Cartimorph20(Section):
     """
 
     preset: Literal["cartimorph20"]
-    prefix: str = ""
-    """Begins the names of the regions."""
     femoral_cartilage: Labels = "femoral_cartilage"
     """Label, or several, by name or number."""
     tibial_cartilage: Labels = "tibial_cartilage"
@@ -50,12 +58,10 @@ class Cartimorph20(Section):
         return made
 
 
-class LoadBearing(Section):
+class LoadBearing(Preset):
     """What bears load in a knee, medial and lateral: cartilage of both bones, the bone below it, and the menisci."""
 
     preset: Literal["load_bearing"]
-    prefix: str = ""
-    """Begins the names of the regions."""
     femur: Labels | None = "femur"
     """Label, or several, by name or number; null leaves the bone out."""
     femoral_cartilage: Labels = "femoral_cartilage"
@@ -108,7 +114,8 @@ def expanded(regions: Any) -> Any:
             name = str(region["preset"])
             if name not in _PRESETS:
                 raise ValueError(f"unknown preset {short(name)!r} in place {place}{nearest(name, _PRESETS)}")
-            first, *others = _PRESETS[name].validate_python({place: region})[place].regions()
+            preset = _PRESETS[name].validate_python({place: region})[place]
+            first, *others = (one.model_copy(update={"on": preset.on}) for one in preset.regions())
             listed.append(first)
             more += others
         else:

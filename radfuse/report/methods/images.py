@@ -40,8 +40,8 @@ def sentences(known: Known) -> Iterator[str]:
     if not known.images:
         yield from _tables(known)
         return
-    names = [region["name"] for region in known.settings["regions"]]
-    told = series(map(spaced, names[:_NAMED])) if len(names) <= _NAMED else _many(names)
+    names = [_placed(region) for region in known.settings["regions"]]
+    told = series(names) if len(names) <= _NAMED else _many(names)
     sequences = series(known.sequences)
     yield (
         f"Features were measured on {counted(len(known.sequences), 'image sequence')} ({sequences}). "
@@ -86,7 +86,13 @@ def _habitats(known: Known) -> Iterator[str]:
 
 
 def _many(names: Sequence[str]) -> str:
-    return f"{len(names)}, among them {series(map(spaced, names[:3]))}"
+    return f"{len(names)}, among them {series(names[:3])}"
+
+
+def _placed(region: Mapping[str, Any]) -> str:
+    """Return a region's name, and the images that it is made on where these are not all."""
+    on = region.get("on") if "kind" in region else None  # of a user's own kind it may mean anything
+    return spaced(region["name"]) + (f" (on {series(on)})" if on else "")
 
 
 def _tables(known: Known) -> Iterator[str]:

@@ -19,6 +19,7 @@ from radfuse.report.agreement import (
 from radfuse.report.palette import LABEL_COLOURS
 from radfuse.report.printed import number, percent
 from radfuse.report.render import Part, render
+from radfuse.report.slices import slice_of_labels
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import multiples
 from radfuse.results import SegmentedExample
@@ -69,13 +70,15 @@ def study(report: StudyReport) -> Part:
 
 
 def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
-    """Return three planes through the middle of the manual mask: manual contours solid, predicted dashed.
+    """Return three planes where labels of the manual mask are seen best together.
+
+    Manual contours are solid, predicted ones dashed.
 
     Returns:
         The planes as one figure, and each alone.
     """
     image, predicted, manual = example.image, example.predicted, example.manual
-    centre = _middle(manual)
+    centre = tuple(slice_of_labels(manual, axis) for axis in range(3))
     low, high = np.percentile(image.array, (1, 99.5))
     labels = _labels(example)
     box = _box(example)
@@ -131,12 +134,6 @@ def _box(example: SegmentedExample) -> list[slice]:
         margin = max(_MARGIN_MM / example.image.spacing_zyx_mm[axis], (last - first + 1) / 3)
         box.append(slice(max(0, int(first - margin)), min(size, int(np.ceil(last + margin)) + 1)))
     return box
-
-
-def _middle(labels: LabelMap) -> tuple[int, ...]:
-    """Return the slice of each axis that holds the most labelled voxels."""
-    mask = labels.array > 0
-    return tuple(int(mask.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3))
 
 
 def _slice(image: Volume | LabelMap, plane: int, centre: tuple[int, ...]) -> np.ndarray:
