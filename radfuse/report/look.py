@@ -116,9 +116,9 @@ def numbers(seen: SeenImage) -> pd.DataFrame:
 def planes(
     image: Volume, regions: Sequence[Region], colours: Sequence[str] | None = None, *, close: bool = False
 ) -> str:
-    """Return a PNG, base64: the axial, coronal and sagittal slice where the regions are seen best together.
+    """Return a PNG, base64: the axial, coronal and sagittal slice where regions are seen best, with contours.
 
-    Contours are drawn. The patient's right is on the left of axial and coronal slices, as radiologists hang them. A flat image has one.
+    The patient's right is on the left of axial and coronal slices, as radiologists hang them. A flat image has one.
 
     Args:
         image: shape (z, y, x), on any axes.

@@ -107,16 +107,14 @@ def test_who_lacks_the_image_that_a_region_is_made_on_and_with_is_imputed(tmp_pa
 def test_an_image_that_nothing_reads_is_told(tmp_path: Path) -> None:
     two_sequences(tmp_path, 4)
     table = f"cohort.table={tmp_path / 'cohort.csv'}"
-    for more, counted in (([], 1), ([f"regions.1={HOT.replace('on: t2', 'on: t1, sequence: t2')}"], 0)):
-        study = (
-            loaded("regions.0.on=t1", table, *more)
-            if not more
-            else loaded(f"regions=[{TUMOUR[:-1]}, on: t1}}, {HOT.replace('on: t2', 'on: t1, sequence: t2')}]", table)
-        )
+    tumour = f"{TUMOUR[:-1]}, on: t1}}"
+    for regions, counted in (([tumour], 1), ([tumour, HOT.replace("on: t2", "on: t1, sequence: t2")], 0)):
+        study = loaded(f"regions=[{', '.join(regions)}]", table)
         told = [one for one in read_inputs(study, tunes=False).warnings if one.where == "cohort.images: 't2'"]
         assert len(told) == counted
 
 
+@pytest.mark.slow
 def test_a_region_is_measured_on_its_sequence_alone_by_every_way(tmp_path: Path) -> None:
     """The study, the files of its regions, copies for stability, the page of a case, and what its bundle would do."""
     file = two_sequences(tmp_path, 3)
@@ -136,20 +134,12 @@ def test_a_region_is_measured_on_its_sequence_alone_by_every_way(tmp_path: Path)
     cohort = read_cohort(config=study.cohort, labelled=False, new=True)
     again = features_from_images(recipe, cohort, tmp_path).tables["radiomic"].values.loc["c1"]
     assert again.to_dict() == pytest.approx(found, nan_ok=True)
-    words = [
-        "look",
-        str(file),
-        "c1",
-        "--out",
-        str(tmp_path / "L"),
-        *(word for one in settings for word in ("--set", one)),
-    ]
-    result = CliRunner().invoke(app, words)
+    changed = [word for one in settings for word in ("--set", one)]
+    result = CliRunner().invoke(app, ["look", str(file), "c1", "--out", str(tmp_path / "L"), *changed])
     assert result.exit_code == 0, result.output
     page = (tmp_path / "L/index.html").read_text()
     assert page.count("<h3>hot</h3>") == 1
     assert "no region is made on t1" in page
-    (tmp_path / "own").mkdir()
     stable = run_study(study, tmp_path / "run", until="disturb")
     assert stable.failures == ()
     copies = json.loads((run.path / "features/stability/c1.json").read_text())["copies"]
