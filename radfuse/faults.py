@@ -47,6 +47,10 @@ def _problem(section: type[BaseModel], fault: Any, where: str) -> Problem:
     dotted, siblings = _locate(section, fault["loc"])
     if fault["type"] == "extra_forbidden":
         message = f"unknown setting{nearest(str(fault['loc'][-1]), siblings)}"
+    elif fault["type"] == "invalid_key" and isinstance(fault["input"], bool):
+        message = (
+            f"a setting has a name, and here is {fault['input']}; PyYAML reads a plain on, off, yes or no so: quote it"
+        )
     elif fault["type"] == "missing":
         message = "this setting is required"
     elif fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:

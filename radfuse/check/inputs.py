@@ -163,7 +163,8 @@ def _measured_nowhere(study: Study) -> list[Problem]:
     if not study.regions or study.segmentation is None:
         return []
     by = {section.registration.by for section in study.sequences.values()}
-    read = {*images_named(study.regions), *study.segmentation.sequences, *by}
+    home = (*study.segmentation.sequences, *study.cohort.images)[0]  # masks lie on it
+    read = {home, *images_named(study.regions), *study.segmentation.sequences, *by}
     return [
         Problem(
             f"cohort.images: {name!r}",

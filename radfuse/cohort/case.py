@@ -87,7 +87,7 @@ class Cohort:
                 if not pd.isna(row[column])
             }
             mask = row[config.mask] if config.mask else None
-            second = row[config.second_mask] if config.second_mask else None
+            second = row.get(config.second_mask)  # of new patients it is not read
             yield Case(
                 row[config.case],
                 row[config.patient],

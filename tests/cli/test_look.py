@@ -69,6 +69,15 @@ def test_masks_are_those_of_the_run_that_is_named(tmp_path: Path) -> None:
         look(study, "c1", "--run", tmp_path)
 
 
+def test_a_second_readers_mask_is_not_asked_for(tmp_path: Path) -> None:
+    tumour_cohort(tmp_path, 2)
+    second_reader(tmp_path)
+    study = tmp_path / "study.yaml"
+    study.write_text(VOTED.replace("readers: {anna: mask, ben: second}", "mask: mask, second_mask: second"))
+    code, told = look(study, "c1", "--out", tmp_path / "L", "--set", "segmentation.backend=manual")
+    assert code == 0, told
+
+
 def test_a_region_that_cannot_be_made_is_said_on_the_page_and_by_the_exit_code(knees: Path, tmp_path: Path) -> None:
     code, _ = look(knees, first_case(knees), "--out", tmp_path / "L", "--set", "radiomics.min_voxels=1000000")
     assert code == 1

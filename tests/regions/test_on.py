@@ -59,6 +59,11 @@ def test_what_a_region_cannot_be_made_on_is_told(settings: list[str], message: s
     assert message in str(caught.value)
 
 
+def test_who_reads_a_study_by_pyyaml_is_told_what_became_of_on() -> None:
+    with pytest.raises(InputError, match=r"here is True; PyYAML reads a plain on, off, yes or no so: quote it"):
+        loaded(regions=[{"kind": "label", "name": "tumour", "label": "tumour", True: ["t1"]}])
+
+
 def test_a_network_encodes_regions_of_its_own_image() -> None:
     unet = ["segmentation={backend: unet, labels: {tumour: 1}, sequence: t1}", f"regions=[{TUMOUR}, {HOT}]"]
     loaded(*unet, "deep={}")
