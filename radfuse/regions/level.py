@@ -37,7 +37,8 @@ class LevelRegion(NamedRegion):
     half: Literal["left", "right", "both"] = "both"
     """Side of the patient, by the image header."""
     about: str | PositiveInt | None = None
-    """Label whose middle parts left from right; None: that of `by`, or the gap between the muscles of both sides."""
+    """Label whose middle parts left from right; None: that of `by`, or the gap between the muscles of both sides. Where
+    the body lies turned by more than 5 degrees, one between the muscles parts them better than the vertebrae."""
     slices: PositiveInt | None = None
     """How many, the nearest; one, where no thickness is said either."""
     thickness_mm: PositiveFloat | None = None
