@@ -81,6 +81,7 @@ def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
     centre = tuple(slice_of_labels(manual, axis) for axis in range(3))
     low, high = np.percentile(image.array, (1, 99.5))
     labels = _labels(example)
+    by_size = sorted(labels, key=lambda label: -np.count_nonzero(manual.array == label))  # bone hides no tumour
     box = _box(example)
 
     def draw(axes: Any, plane: tuple[int, tuple[int, int]]) -> None:
@@ -94,7 +95,7 @@ def example_slices(example: SegmentedExample) -> tuple[str, list[str]]:
             aspect=spacing[down] / spacing[right],
             interpolation="bilinear",
         )
-        for label in labels:
+        for label in by_size:
             colour = LABEL_COLOURS[labels.index(label) % len(LABEL_COLOURS)]
             _contour(axes, _slice(manual, across, centre) == label, colour, "solid")
             if predicted is not None:

@@ -46,6 +46,14 @@ def test_contours_are_bright_on_a_dark_outline_in_every_plane() -> None:
     assert "stroke-dasharray" in example_slices(example())[0]
 
 
+def test_a_large_label_does_not_hide_the_contour_of_a_small_one_inside_it() -> None:
+    shown = example(predicted=False)
+    shown.manual.array[10:30, 10:30, 10:30] = 3
+    shown.manual.array[18:22, 18:22, 18:22] = 1
+    for text in example_slices(shown)[1]:
+        assert text.rindex(LABEL_COLOURS[0].lower()) > text.rindex(LABEL_COLOURS[1].lower())
+
+
 def test_features_that_differ_alike_in_all_cases_are_told_from_those_that_disagree() -> None:
     names = [f"t1/tumour/original_shape_{name}" for name in ("MeshVolume", "Sphericity", "Flatness")]
     agreed = pd.Series([0.95, 0.4, float("nan")], index=names)
