@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -237,3 +238,31 @@ def test_features_are_extracted_while_a_gpu_segments(
     assert begun["extract"]["beside"] == "segment"
     assert files["ray"] == files["local"]
     assert len(files["ray"]) == 8
+
+
+@pytest.mark.long
+def test_a_machine_that_leaves_takes_no_job_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines of a core each, as Ray believes; one is gone, killed, while both are at work."""
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is an extra: radfuse[ray]")
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    other = cluster.add_node(num_cpus=1)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    seen, leaves = tmp_path / "seen", Thread(target=lambda: cluster.remove_node(other, allow_graceful=False))
+    seen.mkdir()
+    job = f"(__import__('pathlib').Path({str(seen)!r}, str(__import__('os').getpid())).touch(), {{}})[1]"
+    found = {}
+    try:
+        with crew_on("ray") as crew:
+            assert crew.count == 2
+            for name, result in crew.each(
+                eval, [job.format(f"__import__('time').sleep(0.3) or {n}") for n in range(60)]
+            ):
+                found[name] = result
+                if len(found) == 10:
+                    leaves.start()
+    finally:
+        leaves.join()
+        cluster.shutdown()
+    assert sorted(found.values()) == list(range(60))
+    assert len(list(seen.iterdir())) >= 2
