@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from studies import figures_undrawn, finished, written
+from studies import figures_undrawn, finished, once, written
 from threadpoolctl import threadpool_limits
 
 from radfuse.study import load_study
@@ -87,25 +86,6 @@ def undrawn() -> Iterator[None]:
     """Leave figures undrawn in a file that reads words and tables."""
     with figures_undrawn():
         yield
-
-
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder that is filled once for all processes of a run: who comes second waits, which is no longer."""
-    if "PYTEST_XDIST_WORKER" not in os.environ or sys.platform == "win32":
-        folder = factory.mktemp(name)
-        make(folder)
-        return folder
-    import fcntl
-
-    folder = factory.getbasetemp().parent / name
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "made").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            (folder / "made").touch()
-    return folder
 
 
 @pytest.fixture(scope="session")

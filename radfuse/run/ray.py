@@ -43,11 +43,21 @@ def crew_on(where: str, gpu_share: float | None = None) -> Crew:
             f"{asked(f'--on {where!r}')} is nowhere to work; use local, ray, or ray://HOST:PORT of a cluster"
         )
     try:
-        return RayCrew(import_module("ray"), None if where == "ray" else where, gpu_share or 1.0)
+        return RayCrew(_package(), None if where == "ray" else where, gpu_share or 1.0)
     except ModuleNotFoundError as error:
         raise InputError(
             f"{asked(f'--on {where}')} needs Ray ({error.name} is missing); install it with: pip install 'radfuse[ray]'"
         ) from error
+
+
+def _package() -> Any:
+    """Return Ray, whose workers are the Python that is installed where they work.
+
+    Where the command was typed behind `uv run`, Ray would send all files of the working folder to the cluster, and have
+    each worker install packages there; it reads when it is imported whether to. Who wants that sets the variable.
+    """
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    return import_module("ray")
 
 
 class RayCrew(Crew):

@@ -176,7 +176,7 @@ def crew_of(jobs: Sequence[SegmentJob]) -> CrewName:
 
 STAGE = Stage(
     "segment",
-    10,
+    9,
     jobs,
     work,
     write,

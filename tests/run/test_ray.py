@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +76,25 @@ def test_messages_there_are_those_of_the_caller(monkeypatch: pytest.MonkeyPatch)
     assert [_there(asked, "--out", ".", types) for types in (True, False)] == ["--out", "`out`"]
 
 
+@pytest.mark.parametrize(("said", "found"), [(None, "0"), ("1", "1")])
+def test_workers_build_no_environment_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, found: str
+) -> None:
+    """Behind `uv run` each would install all packages, and the working folder, images and all, would go to them."""
+    name, seen = "RAY_ENABLE_UV_RUN_RUNTIME_ENV", []
+    monkeypatch.delenv(name, raising=False)  # and back to what it is now at the end
+    if said is not None:
+        monkeypatch.setenv(name, said)
+
+    def imported(_: str) -> SimpleNamespace:
+        seen.append(os.environ[name])
+        return SimpleNamespace(is_initialized=lambda: True, cluster_resources=dict)
+
+    monkeypatch.setattr("radfuse.run.ray.import_module", imported)
+    crew_on("ray")
+    assert seen == [found]
+
+
 @pytest.mark.parametrize(("said", "found"), [(None, "0"), ("7", "7")])
 def test_a_cluster_of_our_own_gives_way_to_nobody(
     monkeypatch: pytest.MonkeyPatch, said: str | None, found: str
@@ -131,9 +151,10 @@ def test_a_share_that_no_job_can_have_is_refused(where: str, share: float, told:
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
     """Two cores and a GPU, which Ray believes without a look."""
-    ray = pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        ray = pytest.importorskip("ray", reason="Ray is an extra: radfuse[ray]")
         with machine.one_thread_for_children(**_EVEN):
             ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         with crew_on("ray") as found:
@@ -169,10 +190,10 @@ def test_a_process_with_a_gpu_that_dies_is_replaced(crew: Crew, tmp_path: Path) 
 
 
 def test_a_job_whose_process_dies_is_told_and_the_others_go_on(crew: Crew) -> None:
-    found = dict(crew.each(os._exit, [7, 8]))
-    assert {type(error) for error in found.values()} == {MachineError}
-    assert "its process died 3 times" in str(found[7])
-    assert dict(crew.each(abs, [-1, -2])) == {-1: 1, -2: 2}
+    found = dict(crew.each(eval, ["__import__('os')._exit(7)", "8", "9"]))
+    assert [found[job] for job in ("8", "9")] == [8, 9]
+    (died,) = (error for error in found.values() if isinstance(error, MachineError))
+    assert "its process died 3 times" in str(died)
 
 
 def test_features_are_equal_to_the_last_bit(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,3 +238,31 @@ def test_features_are_extracted_while_a_gpu_segments(
     assert begun["extract"]["beside"] == "segment"
     assert files["ray"] == files["local"]
     assert len(files["ray"]) == 8
+
+
+@pytest.mark.long
+def test_a_machine_that_leaves_takes_no_job_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines of a core each, as Ray believes; one is gone, killed, while both are at work."""
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is an extra: radfuse[ray]")
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    other = cluster.add_node(num_cpus=1)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    seen, leaves = tmp_path / "seen", Thread(target=lambda: cluster.remove_node(other, allow_graceful=False))
+    seen.mkdir()
+    job = f"(__import__('pathlib').Path({str(seen)!r}, str(__import__('os').getpid())).touch(), {{}})[1]"
+    found = {}
+    try:
+        with crew_on("ray") as crew:
+            assert crew.count == 2
+            for name, result in crew.each(
+                eval, [job.format(f"__import__('time').sleep(0.3) or {n}") for n in range(60)]
+            ):
+                found[name] = result
+                if len(found) == 10:
+                    leaves.start()
+    finally:
+        leaves.join()
+        cluster.shutdown()
+    assert sorted(found.values()) == list(range(60))
+    assert len(list(seen.iterdir())) >= 2

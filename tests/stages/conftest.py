@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from boxes import second_reader, tumour_cohort
-from studies import figures_undrawn
+from studies import figures_undrawn, once
 
 from radfuse.pipeline import run_study
 from radfuse.run.folder import RunFolder
@@ -48,7 +48,10 @@ variants: {few: {fusion.selection.0.k: 2}}
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a study with ten tumours, run to its report, its regions and its stability; change nothing in it."""
-    folder = tmp_path_factory.mktemp("finished")
+    return once(tmp_path_factory, "finished", finish)
+
+
+def finish(folder: Path) -> None:
     tumour_cohort(folder, 10, spacing=(1.5, 1.5, 2.0))  # longest from side to side, so that a mirror image shows
     second_reader(folder)
     table = pd.read_csv(folder / "cohort.csv")
@@ -60,7 +63,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for until in ("report", "regions", "stability"):
             run = run_study(folder / "study.yaml", folder / "run", until=until)
             assert run.failures == ()
-    return folder
 
 
 @pytest.fixture
@@ -69,13 +71,19 @@ def copied(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copied"))
 
 
+@pytest.fixture(scope="session")
+def opened(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The run folder of a copy, which this process alone works in."""
+    return RunFolder.open(Path(shutil.copytree(finished, tmp_path_factory.mktemp("opened") / "copy")) / "run", "sides")
+
+
 @pytest.fixture
-def context(finished: Path) -> Context:
+def context(opened: RunFolder) -> Context:
     """A pass over the finished study in which every result counts as there; it asks for refits too, which need more
     patients than it has."""
-    folder = RunFolder.open(finished / "run", "sides")
+    folder = opened
     refits = ["evaluation.optimism=1", "evaluation.permutations=1", "evaluation.learning_curve={}"]
-    made = Context(load_study(finished / "study.yaml", refits), folder, lambda *_: None)
+    made = Context(load_study(folder.path.parent / "study.yaml", refits), folder, lambda *_: None)
     names = (path.relative_to(folder.path) for path in folder.path.rglob("*.record.json"))
     made.keys = {str(name).removesuffix(".record.json"): "there" for name in names}
     made.variants = {"few": folder.path / "variants/few/models/comparison"}

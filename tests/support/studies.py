@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -35,6 +38,25 @@ def finished(study: Path | Study, folder: Path, until: str = "report") -> Path:
     run = run_study(study, folder, until=until)
     assert run.failures == ()
     return run.path
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that is filled once for all processes of a run: who comes second waits, which is no longer."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.platform == "win32":
+        folder = factory.mktemp(name)
+        make(folder)
+        return folder
+    import fcntl
+
+    folder = factory.getbasetemp().parent / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 @contextmanager
