@@ -127,6 +127,29 @@ def test_folds_need_patients_with_the_event() -> None:
         OUTCOME.folds_possible(y[2:], frame["patient"].to_numpy()[2:], 5)
 
 
+def test_a_training_set_needs_an_event_by_the_horizon() -> None:
+    y = np.array([[13.0, 1], [14.0, 1], [5.0, 0]])
+    with pytest.raises(ValueError, match="no unit has the event by the horizon 12, the first is at 13"):
+        OUTCOME.folds_possible(y, np.arange(3), 5)
+    assert OUTCOME.folds_possible(np.vstack([y, [12.0, 1]]), np.arange(4), 5) == 3
+
+
+def test_what_a_fold_cannot_tell_of_the_horizon_is_said() -> None:
+    whole = np.array([[3.0, 1], [20.0, 0]])
+    assert list(OUTCOME.untold(whole, whole)) == []
+    short, late = np.array([[3.0, 0], [5.0, 0]]), np.array([[13.0, 1]])
+    assert list(OUTCOME.untold(whole, short)) == [
+        "no test unit has the event, so that nothing can be ranked in it alone",
+        "no test unit was followed to the horizon 12, the longest to 5",
+    ]
+    (text,) = OUTCOME.untold(whole, late)
+    assert text == "no test unit has the event by the horizon 12, so that there is no AUC of it in this fold"
+    (text,) = OUTCOME.untold(short, whole)
+    assert text == (
+        "no training unit was followed to the horizon 12, the longest to 5: its probabilities are of the event by then"
+    )
+
+
 def drawn(units: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return true scores, and times and events that follow them, with P(event by 12) of the inverse link."""
     generator = np.random.default_rng(seed)

@@ -124,6 +124,20 @@ def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> Non
     )
 
 
+def test_patients_who_were_not_followed_to_the_horizon_have_no_numbers_of_it(survival_run) -> None:
+    study, run = survival_run
+    rows = pd.read_csv(study.parent / "cohort.csv").iloc[:40]
+    rows = rows.assign(months=rows["months"].clip(upper=50))
+    rows.loc[rows["months"] == 50, "replaced"] = 0
+    found, page = measured_on(run, rows, {}, families=["clinical"])
+    here = found.performance[0]
+    assert isinstance(here, SurvivalPerformance)
+    assert here.c.value is not None
+    assert here.brier.value is here.brier_scaled is here.observed.value is here.auc_at_horizon.value is None
+    assert "nobody was followed to 60 without the event, so that nothing can be told of it there" in found.remarks
+    assert "what acting is worth cannot be told" in page
+
+
 @pytest.fixture(scope="module")
 def explained(survival_run) -> Prediction:
     study, run = survival_run
