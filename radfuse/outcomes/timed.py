@@ -99,8 +99,14 @@ class TimedOutcome(Section):
         return self.event
 
     def event_name(self) -> str:
-        """Return the event's word, else its column, and by when it is predicted."""
-        found = f"{self.positive or self.event} by {self.horizon:g} {self.unit}".rstrip()
+        """Return the event as the table has it, in quotes, and by when it is predicted."""
+        word = f" = {self.positive}" if self.positive else ""
+        return f"“{self.event}”{word} {self.by_when}"
+
+    @property
+    def by_when(self) -> str:
+        """By when the event is predicted, in words."""
+        found = f"by {self.horizon:g} {self.unit}".rstrip()
         return f"{found} after the landmark at {self.landmark:g}" if self.landmark else found
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def test_times_and_events_are_read(tmp_path) -> None:
     assert OUTCOME.targets(cases).tolist() == [[3.5, 1], [20, 0], [11, 1], [13, 1]]
     assert OUTCOME.labels(cases).tolist() == [1, 0, 1, 1]
     assert OUTCOME.labels(cases[cases["died"] == 1]) is None
-    assert OUTCOME.event_name() == "died by 12 months"
+    assert OUTCOME.event_name() == "“died” by 12 months"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_landmark_leaves_out_who_is_no_longer_at_risk_and_times_start_there(tm
     assert OUTCOME.targets(cohort.cases).tolist() == [[16.5, 0], [7.5, 1], [9.5, 1]]
     (left_out,) = [problem for problem in cohort.warnings if "landmark" in problem.message]
     assert left_out.message.startswith("1 of 4 cases had the event, or were seen for the last time, by the landmark")
-    assert OUTCOME.model_copy(update={"landmark": 11.0}).event_name() == "died by 12 months after the landmark at 11"
+    assert OUTCOME.model_copy(update={"landmark": 11.0}).event_name() == "“died” by 12 months after the landmark at 11"
     assert_one(faults(tmp_path, TABLE, landmark=20.0), None, None, "4 of 4 cases", "set an earlier one")
     assert_one(faults(tmp_path, TABLE, landmark=10.0, times=()), None, "months", "horizon 12", "beyond", "10")
     negative = TABLE.replace("3.5,1", "-3.5,1")

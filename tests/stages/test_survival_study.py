@@ -99,6 +99,8 @@ def test_the_bundle_is_measured_on_other_patients(survival_run) -> None:
     assert any("trained on" in remark for remark in found.remarks)
     assert found.comparisons[0].difference.value is not None
     assert "C at training (nested)" in page
+    whole = run.report.read_text(encoding="utf-8")
+    assert "Predicting the event <b>“replaced” by 60 months</b> for each" in " ".join(whole.split())
     assert "log-rank" in page
 
 
@@ -150,7 +152,7 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     told = prediction_table(bundle, explained)
     for name, family in bundle.schema.families.items():
         labels = [f"survival at {time} months" for time in (12, 36, 60)]
-        assert [one.label for one in family.score.readings] == ["probability of replaced by 60 months", *labels]
+        assert [one.label for one in family.score.readings] == ["probability of the event by 60 months", *labels]
         own = explained.explained[name]
         x = own.values[:, [own.names.index(column.name) for column in family.score.columns]]
         score = family.score.predictor(x)
@@ -170,7 +172,7 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     totals = table[table["axis"] == "total points"]
     assert (totals["survival at 12 months"].diff().dropna() < 0).all()
     np.testing.assert_allclose(
-        totals["survival at 60 months"], 1 - totals["probability of replaced by 60 months"], atol=1e-9
+        totals["survival at 60 months"], 1 - totals["probability of the event by 60 months"], atol=1e-9
     )
     assert (run / "report/calculators/clinical.html").is_file()
 
