@@ -114,12 +114,7 @@ def evaluate(
         performance=performance,
         comparisons=outcome.compare(long, list(map(str, prediction.probabilities))),
         recalibration=recalibration,
-        remarks=(
-            *_gaps(performance),
-            *([known] if known else []),
-            *_other_unit(schema, performance[0], parts[0]),
-            *_never_predicted(performance[0], parts[0]),
-        ),
+        remarks=(*_gaps(performance), *([known] if known else []), *_unlike(schema, performance[0], parts[0])),
     )
     return evaluation, prediction, long
 
@@ -133,6 +128,12 @@ def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str
     """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
     beside = {} if part.beside is None else outcome.predicted(part.beside, probability)
     return {"probability": probability, "threshold": part.threshold, **beside}
+
+
+def _unlike(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield what of the outcome the training did not have: its unit, and grades."""
+    yield from _other_unit(schema, here, rows)
+    yield from _never_predicted(here, rows)
 
 
 def _other_unit(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
