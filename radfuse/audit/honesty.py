@@ -4,8 +4,10 @@ A fold's held-out rows are replaced by noise a thousand times their spread, thei
 is fitted once more: every fitted number has to come out bit by bit the same. A part that looks at rows it is not given,
 by a global or by what it remembers of another fold, gives another model; so does one that draws without a seed. Where
 a study brings parts of its own, each of the two fits has an interpreter of its own, which takes down whether the
-study's tables are opened, and another fold is fitted before it. Of large tables a few hundred patients and columns do:
-it is the code that is tried.
+study's tables are opened, and another fold is fitted before it; in the second the clock stands at another time, so
+that a part that reads it is caught as well. Where the two differ, the rows as they are are fitted once more: a part
+whose model is another one then is no spy, but cannot be repeated. Of large tables a few hundred patients and columns
+do: it is the code that is tried.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from radfuse.audit.clock import put_on_the_clock
 from radfuse.cohort.splits import Fold
 from radfuse.errors import CaseError, listed
 from radfuse.extend import source_digest
@@ -110,13 +113,13 @@ def look(
         about = (patient, outcome, fusion, seed, site, tuple(tables))
         trial = smaller(Trial(design, family, folds[0], before if own else None, *about))
         try:
-            changed, read = differing(trial, apart=bool(own))
+            changed, read, alike = differing(trial, apart=bool(own))
         except CaseError as error:
             failed.append(f"{error.item}: {error.message}")
             continue
         done.append(family)
         if changed:
-            findings.append(_finding(family, folds[0].name, changed, own))
+            findings.append(_finding(f"{family} on fold {folds[0].name}", changed, own, repeats=alike))
         if read:
             findings.append(_of_reading(read, own))
     if not done:
@@ -125,13 +128,15 @@ def look(
     return AuditCheck(name=NAME, looks=LOOKS, told=told, findings=tuple(findings))
 
 
-def _finding(family: str, fold: str, changed: Sequence[str], own: Sequence[str]) -> AuditFinding:
+def _finding(what: str, changed: Sequence[str], own: Sequence[str], *, repeats: bool) -> AuditFinding:
     whose = f"the study's own {listed(own)}" if own else "a part of radfuse: please report it"
+    when, why = "when its held-out rows are noise", "something looks at rows that it is not given"
+    if not repeats:
+        when, why = "each time it is fitted to the same rows", "something draws without a seed, or reads the clock"
     return AuditFinding(
         severity="error",
         where="fusion",
-        found=f"{family} on fold {fold} is another model when its held-out rows are noise ({listed(changed)} differ): "
-        "something looks at rows that it is not given, or draws at random without a seed",
+        found=f"{what} is another model {when} ({listed(changed)} differ): {why}",
         mend=f"Its performance cannot be believed. The first to look at is {whose}",
     )
 
@@ -199,8 +204,10 @@ def _each(design: Design, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Des
     )
 
 
-def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
+def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str], bool]:
     """Return the names of what differs between the two fits, and of tables that were opened in an interpreter apart.
+
+    And whether the rows as they are make the same model again, which is tried where the two differ.
 
     Args:
         trial: what is fitted.
@@ -209,12 +216,20 @@ def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str]]:
     Raises:
         CaseError: the family cannot be fitted, or no interpreter be started.
     """
-    both = [trial, replace(trial, design=poisoned(trial.design, trial.fold.test, trial.outcome))]
-    (first, read), (second, _) = map(_alone if apart else lambda each: (fitted_numbers(each), []), both)
-    return [name for name in first if first[name] != second.get(name)], read
+    fit: Callable[..., tuple[Mapping[str, str], list[str]]] = _alone if apart else _here
+    first, read = fit(trial)
+    noise = replace(trial, design=poisoned(trial.design, trial.fold.test, trial.outcome))
+    second, _ = fit(noise, later=True)
+    changed = [name for name in first if first[name] != second.get(name)]
+    return changed, read, not changed or fit(trial, later=True)[0] == first
 
 
-def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
+def _here(trial: Trial, **_: bool) -> tuple[Mapping[str, str], list[str]]:
+    """Return what is fitted in this interpreter, whose clock is left as it is: radfuse's own parts read none."""
+    return fitted_numbers(trial), []
+
+
+def _alone(trial: Trial, *, later: bool = False) -> tuple[Mapping[str, str], list[str]]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -223,7 +238,7 @@ def _alone(trial: Trial) -> tuple[Mapping[str, str], list[str]]:
     if multiprocessing.current_process().daemon:  # as a worker of multiprocessing.Pool, which may start none
         raise nobody
     try:
-        with ProcessPoolExecutor(1, _beginning(), _watch) as pool:
+        with ProcessPoolExecutor(1, _beginning(), _watch, (later,)) as pool:
             return pool.submit(_watched, trial).result()
     except BrokenProcessPool as error:
         raise nobody from error
@@ -240,9 +255,11 @@ def _beginning() -> BaseContext:
     return context
 
 
-def _watch() -> None:
-    """Take down every file that is opened, from before the study's own parts are imported."""
+def _watch(later: bool = False) -> None:
+    """Take down every file that is opened, from before the study's own parts are imported; put the clock on, if so."""
     take_place()
+    if later:
+        put_on_the_clock()
     np.random.seed()  # noqa: NPY002  in a copy numpy's own generator would draw what it draws in the other one
 
     def heard(event: str, known: tuple[object, ...]) -> None:

@@ -30,13 +30,14 @@ def model_card(schema: BundleSchema) -> str:
     trained, outcome = schema.trained_on, schema.opened_outcome()
     link = getattr(outcome, "link", "logit")
     told = _TOLD[link] + (_BESIDE if getattr(outcome, "competing", ()) else "")
-    by_when = f" ({outcome.event_name()})" if link != "logit" else ""
+    what = f"`{outcome.name()}`" + (f" ({outcome.event_name()})" if link != "logit" else "")
+    what = f"the event {outcome.event_name()}" if link == "cloglog" else what
     events = "" if trained.events is None else f", {trained.events} of them with the event"
     measures = list(next(iter(schema.families.values())).performance.columns)
     lines = [
         f"# Model card: {schema.title}",
         "",
-        f"Predicts `{outcome.name()}`{by_when} for each {' + '.join(schema.unit)}. Trained on "
+        f"Predicts {what} for each {' + '.join(schema.unit)}. Trained on "
         f"{trained.units} units of {trained.patients} patients{events}.",
         "",
         "## Performance",

@@ -14,7 +14,14 @@ from radfuse.bundle.predict import Prediction, predict
 from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.config import Section
 from radfuse.errors import InputError
-from radfuse.results import AnyPerformance, Comparison, ContinuousPerformance, Performance, SurvivalPerformance
+from radfuse.results import (
+    AnyPerformance,
+    Comparison,
+    ContinuousPerformance,
+    OrdinalPerformance,
+    Performance,
+    SurvivalPerformance,
+)
 from radfuse.run.folder import Progress
 from radfuse.seg.runtimes.runtime import USUAL
 from radfuse.statistics.scores import expit, to_logit
@@ -107,7 +114,7 @@ def evaluate(
         performance=performance,
         comparisons=outcome.compare(long, list(map(str, prediction.probabilities))),
         recalibration=recalibration,
-        remarks=(*_gaps(performance), *([known] if known else []), *_other_unit(schema, performance[0], parts[0])),
+        remarks=(*_gaps(performance), *([known] if known else []), *_unlike(schema, performance[0], parts[0])),
     )
     return evaluation, prediction, long
 
@@ -121,6 +128,12 @@ def _rows(part: BundleFamily, outcome: Any, probability: np.ndarray) -> dict[str
     """Return a family's columns of the long table: probabilities, its threshold, what the outcome measures beside."""
     beside = {} if part.beside is None else outcome.predicted(part.beside, probability)
     return {"probability": probability, "threshold": part.threshold, **beside}
+
+
+def _unlike(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield what of the outcome the training did not have: its unit, and grades."""
+    yield from _other_unit(schema, here, rows)
+    yield from _never_predicted(here, rows)
 
 
 def _other_unit(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
@@ -148,6 +161,17 @@ def _other_unit(schema: BundleSchema, here: AnyPerformance, rows: pd.DataFrame) 
         )
 
 
+def _never_predicted(here: AnyPerformance, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield that units have a grade that no training unit had, whose probability is 0 for all."""
+    if not isinstance(here, OrdinalPerformance):
+        return
+    for place, level in enumerate(here.levels):
+        count = int((rows["outcome"] == place).sum())
+        if count and rows[f"probability@{level}"].max() < _NEVER:
+            has = "1 unit has" if count == 1 else f"{count} units have"
+            yield f"{has} the grade {level}, which no training unit had: its probability is 0 for everyone"
+
+
 def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
     """Yield, in sentences, what could not be computed, and why where it is plain."""
     first = performance[0]
@@ -169,7 +193,12 @@ def _gaps(performance: Sequence[AnyPerformance]) -> Iterator[str]:
     for families, names in values.items():
         apart = ", or probabilities that separate events from others without overlap"
         too_few = f": too few units{apart if one_class else ', or all of one outcome'}"
-        if isinstance(first, SurvivalPerformance) and names == [f"AUC at {first.horizon:g}"]:
+        if isinstance(first, SurvivalPerformance) and "Brier" in names:
+            yield f"nobody was followed to {first.horizon:g} without the event, so that nothing can be told of it there"
+            names = [name for name in names if name not in ("Brier", f"AUC at {first.horizon:g}")]
+            if not names:
+                continue
+        elif isinstance(first, SurvivalPerformance) and names == [f"AUC at {first.horizon:g}"]:
             too_few = f", as no unit had the event by {first.horizon:g}, or none was followed beyond it without"
         why = f", as {one_class[events]}" if events in one_class else too_few
         yield f"{_of(families, performance)} {', '.join(names)} cannot be computed{why}"
@@ -187,3 +216,7 @@ def recalibrated(probability: np.ndarray, by: Recalibration) -> np.ndarray:
     if by.intercept is None or by.slope is None:
         return probability
     return expit(by.intercept + by.slope * to_logit(probability))
+
+
+_NEVER = 1e-12
+"""Probability below which a grade is one that never occurred in the training."""

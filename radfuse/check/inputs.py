@@ -20,6 +20,7 @@ from radfuse.check.remarks import (
     near_usual_names,
     odd_sizes,
     one_class_tests,
+    untold_times,
 )
 from radfuse.cohort.beside import problems_beside
 from radfuse.cohort.case import Cohort
@@ -31,6 +32,7 @@ from radfuse.features import FeatureSource, FeatureTable, read_features
 from radfuse.fusion.design import Design, join, order_of
 from radfuse.fusion.harmonise import Combat
 from radfuse.learned import learns
+from radfuse.outcomes.timed import TimedOutcome
 from radfuse.regions.config import images_named
 from radfuse.regions.named import made_on, places_of
 from radfuse.sequences import reach_of
@@ -271,7 +273,10 @@ def _of_folds(config: CohortConfig, design: Design, folds: list[Fold]) -> list[P
     """Return what is remarkable of the outcome and the number of patients in outer folds."""
     assert config.outcome is not None
     labels, patients = config.outcome.labels(design.units), design.units[config.patient].to_numpy()
-    return one_class_tests(folds, labels) + odd_sizes(config.split, folds, patients, labels)
+    untold = untold_times(config.outcome, design.units, folds)
+    if not isinstance(config.outcome, TimedOutcome):
+        untold += one_class_tests(folds, labels)
+    return untold + odd_sizes(config.split, folds, patients, labels)
 
 
 def _dealt(

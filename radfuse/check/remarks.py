@@ -14,6 +14,7 @@ from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.fusion.design import Design
 from radfuse.fusion.families import FIRST_BLOCKS
 from radfuse.outcomes.kinds import Outcome, settled
+from radfuse.outcomes.timed import TimedOutcome
 
 _FEW = 3
 """Tested patients with an outcome below which nothing can be said of it."""
@@ -91,6 +92,22 @@ def one_class_tests(folds: Sequence[Fold], labels: np.ndarray | None) -> list[Pr
         "in it alone; take fewer folds, or another cohort.split"
     )
     return [Problem("cohort.split", message, severity="warning")]
+
+
+def untold_times(outcome: Outcome, units: pd.DataFrame, folds: Sequence[Fold]) -> list[Problem]:
+    """Return a remark on each thing that test sets cannot tell, or training sets cannot teach, of times to an event."""
+    if not isinstance(outcome, TimedOutcome):
+        return []
+    y = outcome.targets(units)
+    said: dict[str, list[str]] = {}
+    for fold in folds:
+        for text in outcome.untold(y[fold.train], y[fold.test]):
+            said.setdefault(text, []).append(fold.name)
+    mend = "take fewer folds, another cohort.split, or another cohort.outcome.horizon"
+    return [
+        Problem("cohort.split", f"fold {listed(map(repr, names))}: {text}; {mend}", severity="warning")
+        for text, names in said.items()
+    ]
 
 
 def lacking_levels(outcome: Outcome, units: pd.DataFrame) -> list[Problem]:

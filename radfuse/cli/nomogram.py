@@ -64,10 +64,11 @@ def _files(schema: BundleSchema, name: str) -> dict[str, str | bytes]:
     made = calculator(
         found, part.score, levels, part.threshold, part.survival, Counter(item.block for item in part.inputs)
     )
+    told = (schema.title, outcome.name(), outcome.event_name(), name, made)
     files: dict[str, str | bytes] = {
         **{f"nomogram.{end}": content for end, content in drawn(found).printed().items()},
         "points.csv": str(points_table(found, part.score).to_csv(index=False)),
-        "calculator.html": page(schema.title, outcome.name(), outcome.event_name(), name, made),
+        "calculator.html": page(*told, timed=part.survival is not None),
     }
     if len(found.table):
         files["scores.csv"] = str(found.table.to_csv(index=False))

@@ -167,9 +167,13 @@ def show_performance(performance: Sequence[Any], folds: int, repeats: int = 1) -
     from rich import box
     from rich.table import Column, Table
 
+    from radfuse.results.measured import folds_told
+
     deals = f" in {repeats} repeats" if repeats > 1 else ""
     headline, *rest = (name for name in performance[0].columns if not name.startswith("pooled"))
-    title = f"Test folds: {folds}{deals}; {headline} averaged over them" if folds > 1 else None
+    told = folds_told(performance)
+    over = "them" if told == "test folds" else told
+    title = f"Test folds: {folds}{deals}; {headline} averaged over {over}" if folds > 1 else None
     family = Column("family", overflow="fold")
     table = Table(family, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column(f"{headline} (95% CI)", no_wrap=True, min_width=19)

@@ -17,6 +17,7 @@ from radfuse.cohort.times import days_of, times_of
 from radfuse.config import Section
 from radfuse.errors import Finding, InputError, counted, listed
 from radfuse.outcomes.kinds import Outcome, strata
+from radfuse.outcomes.survival import SurvivalOutcome
 
 _SIDE = re.compile(
     r"(?<![^\W_])(?:train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?|dev(?:elopment)?|derivation|discovery|replication|"
@@ -292,10 +293,13 @@ def make_folds(
     folds = [fold._replace(train=order[fold.train], test=order[fold.test]) for fold in dealt]
     labels = outcome.labels(units) if outcome is not None else None
     for fold in folds:
-        if labels is not None and len(set(labels[fold.train])) < 2:
+        found = set() if labels is None else set(labels[fold.train].tolist())
+        timed = isinstance(outcome, SurvivalOutcome)  # times rank units that all have the event
+        if labels is not None and len(found) < 2 and not (timed and found == {1}):
+            lacks = "has no unit with the event" if timed else "holds one outcome only"
             raise InputError(
-                f"without fold {fold.name!r} the training set holds one outcome only "
-                f"({len(fold.train)} units); choose another cohort.split"
+                f"without fold {fold.name!r} the training set {lacks} ({len(fold.train)} units); choose another "
+                "cohort.split"
             )
         shared = set(units[patient].iloc[fold.train]) & set(units[patient].iloc[fold.test])
         if shared:

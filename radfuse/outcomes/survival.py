@@ -115,7 +115,7 @@ class SurvivalOutcome(TimedOutcome):
 
     def readings(self, fit: SurvivalFit) -> tuple[Reading, ...]:
         """Return the event by the horizon, and survival at each stated time at which the training set had an event."""
-        return tuple(readings(fit, self.event_name(), sorted({*self.shown, self.horizon}), self.unit))
+        return tuple(readings(fit, self.by_when, sorted({*self.shown, self.horizon}), self.unit))
 
     def measure(self, predictions: pd.DataFrame) -> SurvivalPerformance:
         """Return discrimination, calibration and Brier scores; see `survival_performance.measure`."""

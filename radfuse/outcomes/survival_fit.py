@@ -101,11 +101,11 @@ def incidence_at(fit: SurvivalFit, probability: np.ndarray, time: float) -> np.n
     return found
 
 
-def readings(fit: SurvivalFit, event: str, times: Sequence[float], unit: str) -> Iterator[Reading]:
+def readings(fit: SurvivalFit, by_when: str, times: Sequence[float], unit: str) -> Iterator[Reading]:
     """Yield the event, and survival at times, read off the score; before the first event seen it is 1 for all."""
     from radfuse.statistics.cox import hazard_at
 
-    yield Reading(label=f"probability of {event}", link=Cloglog(hazard=1.0))
+    yield Reading(label=f"probability of the event {by_when}", link=Cloglog(hazard=1.0))
     table = np.array(fit.times), np.array(fit.hazard)
     for time in times:
         hazard = float(hazard_at(*table, time))

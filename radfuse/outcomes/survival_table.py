@@ -28,10 +28,10 @@ def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
     return values, found
 
 
-def coded_otherwise(table: Table, column: str) -> Finding | None:
+def coded_otherwise(table: Table, column: str, new: bool) -> Finding | None:
     """Return what is wrong where events are coded in other numbers than 0 and 1: as two codes, or as competing events.
 
-    Words are left to whoever reads a binary column.
+    Words are left to whoever reads a binary column. Of new patients no setting can say what codes mean.
     """
     found = sorted(set(whole_numbers(table.text(column)).dropna()))
     values, wrong = to_numbers(table.cells[column])
@@ -39,6 +39,8 @@ def coded_otherwise(table: Table, column: str) -> Finding | None:
     if wrong.any() or codes <= {0.0, 1.0}:
         return None
     listed = ", ".join(found[:8])
+    if new:
+        return Finding(f"events are coded {listed}; write 0 (censored) and 1, as the study had them", None, column)
     if len(codes) < 3:
         mend = f"say which is the event: cohort.outcome.positive: {found[-1]}"
         return Finding(f"events are coded {listed}, not 0 (censored) and 1; {mend}", None, column)

@@ -77,7 +77,7 @@ class TimedOutcome(Section):
         And what is wrong with them.
         """
         time, findings = times_of(table, self.time)
-        coded = coded_otherwise(table, self.event) if self.positive is None and not self.competing else None
+        coded = coded_otherwise(table, self.event, new) if self.positive is None and not self.competing else None
         if coded is not None:
             return {}, [*findings, coded]
         columns, wrong = events_of(table, self.event, self.positive, self.competing, new)
@@ -99,8 +99,14 @@ class TimedOutcome(Section):
         return self.event
 
     def event_name(self) -> str:
-        """Return the event's word, else its column, and by when it is predicted."""
-        found = f"{self.positive or self.event} by {self.horizon:g} {self.unit}".rstrip()
+        """Return the event as the table has it, in quotes, and by when it is predicted."""
+        word = f" = {self.positive}" if self.positive else ""
+        return f"“{self.event}”{word} {self.by_when}"
+
+    @property
+    def by_when(self) -> str:
+        """By when the event is predicted, in words."""
+        found = f"by {self.horizon:g} {self.unit}".rstrip()
         return f"{found} after the landmark at {self.landmark:g}" if self.landmark else found
 
     def check_folds(self, frame: pd.DataFrame, patient: str, folds: int) -> Iterator[Finding]:
@@ -130,14 +136,37 @@ class TimedOutcome(Section):
         """Return at most as many folds as patients have the event.
 
         Raises:
-            ValueError: fewer than two patients have it.
+            ValueError: fewer than two patients have it, or none by the horizon.
         """
         count = len(set(patients[y[:, 1] == 1]))
         if count < 2:
             raise ValueError(
                 f"{counted(count, 'patient with an event is', 'patients with an event are')} too few for inner folds"
             )
+        first = y[y[:, 1] == 1, 0].min()
+        if first > self.horizon:
+            raise ValueError(f"no unit has the event by the horizon {self.horizon:g}, the first is at {first:g}")
         return min(wanted, count)
+
+    def untold(self, train: np.ndarray, test: np.ndarray) -> Iterator[str]:
+        """Yield, in sentences, what a test set cannot tell, or its training set cannot teach, of the horizon.
+
+        Args:
+            train: targets of the training units.
+            test: those of the test units.
+        """
+        last, by = f"the horizon {self.horizon:g}", test[test[:, 1] == 1, 0]
+        if not len(by):
+            yield "no test unit has the event, so that nothing can be ranked in it alone"
+        elif by.min() > self.horizon:
+            yield f"no test unit has the event by {last}, so that there is no AUC of it in this fold"
+        if test[:, 0].max() < self.horizon:
+            yield f"no test unit was followed to {last}, the longest to {test[:, 0].max():g}"
+        if train[:, 0].max() < self.horizon:
+            yield (
+                f"no training unit was followed to {last}, the longest to {train[:, 0].max():g}: its probabilities are "
+                "of the event by then"
+            )
 
     def targets(self, units: pd.DataFrame) -> np.ndarray:
         """Return time and event, float64, shape (unit, 2); behind them, where events compete, 1 for a competing one."""

@@ -26,11 +26,11 @@ def answer(performance: Sequence[Any], comparisons: Sequence[Comparison], primar
         primary: the family that was named beforehand, or None.
 
     Returns:
-        No sentence where no family has a headline.
+        That no family has a headline, where none has.
     """
     measured = [item for item in performance if item.headline.value is not None]
     if not measured:
-        return []
+        return [f"No {performance[0].measure} can be computed: no test set holds units to be told apart."]
     named = next((item for item in measured if item.family == primary), None)
     head = named or max(measured, key=lambda item: item.headline.value)
     words = {

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from radfuse.errors import counted
 from radfuse.report.printed import interval, number, sentence
 from radfuse.report.svg import Picture
+from radfuse.results.measured import folds_told
 
 _LONG = 24
 """Letters of a name that a narrow table may break."""
@@ -64,6 +65,7 @@ def environment() -> Environment:
     found.filters["breakable"] = _breakable
     found.globals["svg"] = _figure
     found.globals["counted"] = counted
+    found.globals["folds_told"] = folds_told
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from radfuse.config import Section
@@ -54,6 +54,15 @@ class Measured(Section):
     @abstractmethod
     def fold_values(self) -> Mapping[str, Number]:
         """The headline of each test fold."""
+
+
+def folds_told(performance: Sequence[Measured]) -> str:
+    """Return over how many test folds headlines are averaged, where those are not all."""
+    folds = performance[0].fold_values
+    told = sum(all(item.fold_values.get(fold) is not None for item in performance) for fold in folds)
+    if told == len(folds):
+        return "test folds"
+    return f"the {told} of {len(folds)} test folds whose units can be told apart"
 
 
 class MeasuredByAuc(Measured):

@@ -91,6 +91,6 @@ class SurvivalPerformance(MeasuredByConcordance):
 
     @property
     def judged(self) -> Mapping[str, Interval]:
-        """Return discrimination and calibration."""
-        named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon}
+        """Return discrimination, overall error and calibration."""
+        named = {"C": self.c, f"AUC at {self.horizon:g}": self.auc_at_horizon, "Brier": self.brier}
         return {**named, "calibration slope": self.calibration_slope}

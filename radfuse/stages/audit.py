@@ -128,4 +128,4 @@ def read_fits(path: Path) -> AuditFits:
     return AuditFits.model_validate_json(path.read_bytes())
 
 
-STAGE = Stage("audit", 2, jobs, work, write_section, lambda _: PLACE, what="auditing", needs=("prepare",))
+STAGE = Stage("audit", 3, jobs, work, write_section, lambda _: PLACE, what="auditing", needs=("prepare",))

@@ -129,4 +129,4 @@ def read_results(path: Path) -> StudyResults:
     return StudyResults.model_validate_json((path / "results.json").read_bytes())
 
 
-STAGE = Stage("fuse", 5, jobs, work, write, lambda _: PLACE, what="comparing families", needs=("fit",))
+STAGE = Stage("fuse", 6, jobs, work, write, lambda _: PLACE, what="comparing families", needs=("fit",))

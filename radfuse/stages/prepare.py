@@ -391,7 +391,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    14,
+    15,
     jobs,
     work,
     write,

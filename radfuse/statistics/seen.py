@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,9 +30,15 @@ class Seen:
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Seen:
-        """Return what stands beside predictions: columns time, event and, where events compete, competing."""
+        """Return what stands beside predictions: columns time, event and, where events compete, competing.
+
+        Who is seen without an event at the last time of all was free of it then, and is taken as seen just after: a
+        study that ends at its horizon would else have nobody free of the event there.
+        """
         time, event = (rows[name].to_numpy(dtype=float) for name in ("time", "event"))
-        return cls(time, event, rows["competing"].to_numpy(dtype=float) if "competing" in rows else None)
+        found = cls(time, event, rows["competing"].to_numpy(dtype=float) if "competing" in rows else None)
+        at_the_end = (time == time.max(initial=0.0)) & (found.either == 0)
+        return replace(found, time=np.where(at_the_end, np.nextafter(time, np.inf), time))
 
     @property
     def times(self) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +49,11 @@ class Seen:
     def either(self) -> np.ndarray:
         """1 where any event came, 0 where the time was censored."""
         return self.event if self.rival is None else np.maximum(self.event, self.rival)
+
+    def reaches(self, when: float) -> bool:
+        """Return whether the curves are known by a time: somebody was followed so long, or all had an event before."""
+        last = self.time.max(initial=0.0)
+        return bool(when <= last or (len(self.time) and self.either[self.time == last].all()))
 
     def only(self, which: np.ndarray) -> Seen:
         """Return some units: a mask, or their places."""
@@ -68,7 +79,9 @@ class Seen:
         return 1 - found if self.rival is None else found
 
     def had(self, when: float) -> Estimate:
-        """Return the share with the event by a time, with its 95 % interval."""
+        """Return the share with the event by a time, with its 95 % interval; NaN where nobody was followed so long."""
+        if not self.reaches(when):
+            return Estimate(np.nan, np.nan, np.nan)
         found = self.curve().estimate(when)
         return found if self.rival is not None else Estimate(1 - found.value, 1 - found.high, 1 - found.low)
 
@@ -87,10 +100,14 @@ class Seen:
     def brier(self, free: np.ndarray, when: np.ndarray, known: Curve) -> np.ndarray:
         """Return each unit's part of the Brier score at some times; see `survival.brier_parts`.
 
+        NaN at times to which nobody was followed: whoever is free of the event then weighs nothing, and a model that
+        says so of all would be right.
+
         Args:
             free: predicted chance of not having had the event, shape (unit, time), or (time,) of all units alike.
             when: times, shape (time,).
             known: curve of not being censored.
         """
         each = np.broadcast_to(free, (len(self.time), len(when)))
-        return brier_parts(*self.times, each, when, known, self.rival)
+        found = brier_parts(*self.times, each, when, known, self.rival)
+        return np.where([self.reaches(float(time)) for time in when], found, np.nan)

@@ -25,10 +25,16 @@ from radfuse.results import AuditCheck
 EVENT = BinaryOutcome(column="event")
 PARTS = '''
 from pathlib import Path
+import time
+from datetime import date, datetime
 import numpy as np
 from radfuse.config import Section
 
 SEEN = {}
+
+
+def HOUR():
+    return time.localtime().tm_hour + datetime.now().hour + date.today().toordinal() + int(time.time() // 3600)
 
 
 class Fair(Section):
@@ -67,6 +73,13 @@ class Draws(Fair):
 
     def choose(self, x, y, settings, outcome):
         return np.random.random(x.shape[1]) < 0.5
+
+
+class Ticks(Fair):
+    """Chooses other columns every hour."""
+
+    def choose(self, x, y, settings, outcome):
+        return np.isin(np.arange(x.shape[1]), (np.arange(5) + HOUR()) % x.shape[1])
 '''
 
 
@@ -168,11 +181,13 @@ def test_a_worker_that_may_start_no_process_says_so(
 def test_who_fits_ends_with_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed, a study left two interpreters behind for good."""
     begun: list[str] = []
+    monkeypatch.setattr(honesty, "put_on_the_clock", lambda: begun.append("clock"))
     monkeypatch.setattr(honesty, "take_place", lambda: begun.append("worker"))
     monkeypatch.setattr(sys, "addaudithook", lambda _: begun.append("watch"))
     monkeypatch.setattr(np.random, "seed", lambda: None)
     honesty._watch()
-    assert begun == ["worker", "watch"]
+    honesty._watch(later=True)
+    assert begun == ["worker", "watch", "worker", "clock", "watch"]
 
 
 @pytest.mark.slow
@@ -181,7 +196,8 @@ def test_who_fits_ends_with_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("Remembers", "radiomic on fold 1 is another model when its held-out rows are noise"),
         ("Reads", "cohort.csv is opened where models are fitted"),
-        ("Draws", "radiomic on fold 1 is another model when its held-out rows are noise"),
+        ("Draws", "radiomic on fold 1 is another model each time it is fitted to the same rows"),
+        ("Ticks", "radiomic on fold 1 is another model each time it is fitted to the same rows"),
     ],
 )
 def test_a_part_that_looks_at_what_it_is_not_given_is_caught(

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from radfuse.check.inputs import _needed_all_the_same, read_inputs, read_tables
-from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued
+from radfuse.check.remarks import near_usual_names, odd_sizes, one_class_tests, one_valued, untold_times
 from radfuse.check.study import check_study
 from radfuse.cohort.splits import Fold, Holdout, Temporal
 from radfuse.errors import InputError, Problem
+from radfuse.outcomes.binary import BinaryOutcome
+from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.study import Study
 
 
@@ -31,6 +33,18 @@ def test_test_sets_of_one_outcome_are_named() -> None:
     assert found.where == "cohort.split"
     assert found.message.startswith("the test set of fold 'b', 'c' holds one outcome only")
     assert one_class_tests(folds[:1], labels) == one_class_tests(folds, None) == []
+
+
+def test_times_that_folds_cannot_tell_are_named_once_with_their_folds() -> None:
+    outcome = SurvivalOutcome(time="months", event="died", horizon=12)
+    units = pd.DataFrame({"months": [3.0, 20, 5, 14, 6, 15], "died": [1.0, 0, 0, 0, 0, 0]})
+    folds = [
+        Fold(str(test), np.array([i for i in range(6) if i // 2 != test]), np.array([2 * test, 2 * test + 1]))
+        for test in range(3)
+    ]
+    found = remark(untold_times(outcome, units, folds[1:]))
+    assert found.message.startswith("fold '1', '2': no test unit has the event, so that nothing can be ranked")
+    assert untold_times(outcome, units, folds[:1]) == untold_times(BinaryOutcome(column="died"), units, folds) == []
 
 
 def test_a_region_made_with_an_image_that_cases_may_lack_is_told(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_bundle_of_survival_gives_survival_at_each_stated_time(
 ) -> None:
     nomogram(survival_run[1] / "bundle", tmp_path / "N", ["clinical"])
     points = pd.read_csv(tmp_path / "N/clinical/points.csv")
-    wanted = ["probability of replaced by 60 months", *(f"survival at {time} months" for time in (12, 36, 60))]
+    wanted = ["probability of the event by 60 months", *(f"survival at {time} months" for time in (12, 36, 60))]
     assert list(points.columns[4:]) == wanted
     page = (tmp_path / "N/clinical/calculator.html").read_text(encoding="utf-8")
     assert '"groups": [' in page  # of risk

@@ -42,7 +42,7 @@ def test_times_and_events_are_read(tmp_path) -> None:
     assert OUTCOME.targets(cases).tolist() == [[3.5, 1], [20, 0], [11, 1], [13, 1]]
     assert OUTCOME.labels(cases).tolist() == [1, 0, 1, 1]
     assert OUTCOME.labels(cases[cases["died"] == 1]) is None
-    assert OUTCOME.event_name() == "died by 12 months"
+    assert OUTCOME.event_name() == "“died” by 12 months"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_landmark_leaves_out_who_is_no_longer_at_risk_and_times_start_there(tm
     assert OUTCOME.targets(cohort.cases).tolist() == [[16.5, 0], [7.5, 1], [9.5, 1]]
     (left_out,) = [problem for problem in cohort.warnings if "landmark" in problem.message]
     assert left_out.message.startswith("1 of 4 cases had the event, or were seen for the last time, by the landmark")
-    assert OUTCOME.model_copy(update={"landmark": 11.0}).event_name() == "died by 12 months after the landmark at 11"
+    assert OUTCOME.model_copy(update={"landmark": 11.0}).event_name() == "“died” by 12 months after the landmark at 11"
     assert_one(faults(tmp_path, TABLE, landmark=20.0), None, None, "4 of 4 cases", "set an earlier one")
     assert_one(faults(tmp_path, TABLE, landmark=10.0, times=()), None, "months", "horizon 12", "beyond", "10")
     negative = TABLE.replace("3.5,1", "-3.5,1")
@@ -125,6 +125,29 @@ def test_folds_need_patients_with_the_event() -> None:
     assert OUTCOME.folds_possible(y, frame["patient"].to_numpy(), 5) == 2
     with pytest.raises(ValueError, match="too few"):
         OUTCOME.folds_possible(y[2:], frame["patient"].to_numpy()[2:], 5)
+
+
+def test_a_training_set_needs_an_event_by_the_horizon() -> None:
+    y = np.array([[13.0, 1], [14.0, 1], [5.0, 0]])
+    with pytest.raises(ValueError, match="no unit has the event by the horizon 12, the first is at 13"):
+        OUTCOME.folds_possible(y, np.arange(3), 5)
+    assert OUTCOME.folds_possible(np.vstack([y, [12.0, 1]]), np.arange(4), 5) == 3
+
+
+def test_what_a_fold_cannot_tell_of_the_horizon_is_said() -> None:
+    whole = np.array([[3.0, 1], [20.0, 0]])
+    assert list(OUTCOME.untold(whole, whole)) == []
+    short, late = np.array([[3.0, 0], [5.0, 0]]), np.array([[13.0, 1]])
+    assert list(OUTCOME.untold(whole, short)) == [
+        "no test unit has the event, so that nothing can be ranked in it alone",
+        "no test unit was followed to the horizon 12, the longest to 5",
+    ]
+    (text,) = OUTCOME.untold(whole, late)
+    assert text == "no test unit has the event by the horizon 12, so that there is no AUC of it in this fold"
+    (text,) = OUTCOME.untold(short, whole)
+    assert text == (
+        "no training unit was followed to the horizon 12, the longest to 5: its probabilities are of the event by then"
+    )
 
 
 def drawn(units: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

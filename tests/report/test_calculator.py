@@ -169,7 +169,7 @@ def test_every_way_from_a_score_to_a_probability_is_computed_alike(tmp_path: Pat
         sum_ = Terms(intercept=0.0, columns=(0,), coefficients=(1.0,))
         score = Score(columns=(age,), sum=sum_, readings=(Reading(label="p", link=link),))
         expected[name] = score.predict(values[:, None])
-        pages.append(page("t", "o", "1", name, calculator(nomogram_of(name, score, {}), score, {}, 0.5)))
+        pages.append(page("t", "o", "1", name, calculator(nomogram_of(name, score, {}), score, {}, 0.5), timed=False))
     forms = [re.search('<div class="calculator".*?</output>\\s*</div>', text, flags=re.S) for text in pages[1:]]
     whole = pages[0].replace('<script>"use', "".join(form[0] for form in forms if form) + '<script>"use')
     asked = [{"age": "" if np.isnan(value) else repr(float(value))} for value in values]
@@ -185,7 +185,7 @@ def test_a_block_without_a_value_in_use_may_be_there_all_the_same(tmp_path: Path
     age = Weighed(weight=0.5, blocks=("clinical",), score=Terms(intercept=1.0, columns=(0,), coefficients=(1.0,)))
     f = Weighed(weight=0.5, blocks=("radiomic",), score=Terms(intercept=-2.0, columns=(1,), coefficients=(1.0,)))
     score = Score(columns=columns, sum=Total(intercept=0.0, parts=(age, f)))
-    text = page("t", "o", "1", "both", calculator(nomogram_of("both", score, {}), score, {}, 0.5))
+    text = page("t", "o", "1", "both", calculator(nomogram_of("both", score, {}), score, {}, 0.5), timed=False)
     rows = [{"age": "1", "f": ""}, {"radiomic is there": "yes"}, {"f": "3"}, {"f": "", "radiomic is there": "no"}]
     found = computed(text, {"both": rows}, tmp_path)["both"]
     assert '"open": ["clinical", "radiomic"]' in text

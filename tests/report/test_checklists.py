@@ -193,5 +193,5 @@ def test_the_report_has_them_as_tables(phantom_run: tuple[Path, Path]) -> None:
         assert checklist.source in page
     assert "% to " in page
     methods = (folder / "methods.md").read_text(encoding="utf-8")
-    assert methods.startswith("**Participants and outcome.** We predicted progressed (event: 1) in ")
+    assert methods.startswith("**Participants and outcome.** We predicted the outcome “progressed” (event: 1) in ")
     assert "Columns were selected by removal of one of each pair with a Spearman correlation above 0.9" in methods

@@ -9,16 +9,19 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from markupsafe import Markup, escape
 from papers import OF_CLASSES, report_of, shipped
 
 from radfuse.errors import Problem, counted
 from radfuse.fusion.config import OneModel, Selection, Strategy
 from radfuse.fusion.selectors.stability import Stability
+from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.report.known import Known
 from radfuse.report.methods import cohort, images, models
 from radfuse.report.methods.paper import as_markdown, methods
 from radfuse.report.methods.words import each, series
-from radfuse.results import Interval, ReaderAgreement
+from radfuse.report.sections.nomogram import page
+from radfuse.results import Interval, ReaderAgreement, SurvivalFit
 from radfuse.seg.config import Segmentation
 
 SELECTION = [
@@ -109,15 +112,46 @@ def test_events_after_the_horizon_are_none_by_the_horizon(tmp_path: Path) -> Non
     report = report_of(
         shipped("tables", tmp_path),
         settings=shipped("osteosarcoma_survival", tmp_path).model_dump(mode="json"),
-        event="died by 60 months",
+        event="“died” by 60 months",
         results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.44),)),
     )
     report.units["months"] = np.where(np.arange(40) < 5, 61.0, 20.0)  # of 16 events two after month 60
     (first, *_) = cohort.sentences(Known(report))
     assert first == (
-        "We predicted the event (died by 60 months) from times to it in 40 patients, of which 16 (40.0%) had the event "
+        "We predicted the event “died” by 60 months from times to it in 40 patients, of which 16 (40.0%) had the event "
         "(14 of them by then, 2 later); median follow-up was 64.4 months (reverse Kaplan-Meier)."
     )
+
+
+NAMES = ("died", "event", "pCR", "progressed_24m", "KL>=2")
+"""Columns of outcomes: a verb, a noun, an abbreviation, with an underscore, with signs."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_column_of_the_outcome_is_no_word_of_a_sentence_but_a_name_in_it(name: str, tmp_path: Path) -> None:
+    spoken = name.replace("_", " ")
+    (first, *_) = cohort.sentences(Known(report_of(shipped("tables", tmp_path), outcome=name)))
+    assert first.startswith(f"We predicted the outcome “{spoken}” (event: 1) in 40 patients")
+    timed = SurvivalOutcome(time="months", event=name, horizon=60, unit="months")
+    report = report_of(
+        shipped("tables", tmp_path),
+        settings=shipped("osteosarcoma_survival", tmp_path).model_dump(mode="json"),
+        event=timed.event_name(),
+        results=SimpleNamespace(performance=(SimpleNamespace(follow_up=64.44),)),
+    )
+    report.units["months"] = 20.0
+    (first, *_) = cohort.sentences(Known(report))
+    assert first.startswith(f"We predicted the event “{spoken}” by 60 months from times to it in 40 patients")
+    fit = SurvivalFit(times=(5.0,), hazard=(1.0,), groups=(0.1, 0.2))
+    assert [reading.label for reading in timed.readings(fit)] == [
+        "probability of the event by 60 months",
+        "survival at 60 months",
+    ]
+    pages = [page("t", name, "1", "clinical", Markup("{}"), timed=False)]
+    pages.append(page("t", name, timed.event_name(), "clinical", Markup("{}"), timed=True))
+    for text, said in zip(pages, ("“{}”: 1", "“{}” by 60 months"), strict=True):
+        named = said.format(escape(name))
+        assert f"The model clinical: probability of the event (<b>{named}</b>), computed" in text
 
 
 @pytest.mark.parametrize("kind", SELECTION)

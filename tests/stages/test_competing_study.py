@@ -69,7 +69,12 @@ def test_who_is_at_risk_is_measured_beside_who_dies(study, run) -> None:
 
 def test_methods_and_checklists_say_what_competes_and_from_when_on(study, run) -> None:
     methods, page = (run / "report/methods.md").read_text(), (run / "report/index.html").read_text()
-    for told in ("had a competing event (2)", "In a landmark analysis", "at 6 months took part", "Aalen and Johansen"):
+    for told in (
+        "had a competing event (“2”)",
+        "In a landmark analysis",
+        "at 6 months took part",
+        "Aalen and Johansen",
+    ):
         assert told in methods
     assert "Kaplan-Meier)" not in methods.replace("(reverse Kaplan-Meier)", "")
     for told in ("Incidence by risk group", "observed (Aalen-Johansen)", "Events compete:", "take no part"):

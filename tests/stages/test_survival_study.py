@@ -99,6 +99,8 @@ def test_the_bundle_is_measured_on_other_patients(survival_run) -> None:
     assert any("trained on" in remark for remark in found.remarks)
     assert found.comparisons[0].difference.value is not None
     assert "C at training (nested)" in page
+    whole = run.report.read_text(encoding="utf-8")
+    assert "Predicting the event <b>“replaced” by 60 months</b> for each" in " ".join(whole.split())
     assert "log-rank" in page
 
 
@@ -124,6 +126,20 @@ def test_patients_without_an_event_are_told_and_not_a_fault(survival_run) -> Non
     )
 
 
+def test_patients_who_were_not_followed_to_the_horizon_have_no_numbers_of_it(survival_run) -> None:
+    study, run = survival_run
+    rows = pd.read_csv(study.parent / "cohort.csv").iloc[:40]
+    rows = rows.assign(months=rows["months"].clip(upper=50))
+    rows.loc[rows["months"] == 50, "replaced"] = 0
+    found, page = measured_on(run, rows, {}, families=["clinical"])
+    here = found.performance[0]
+    assert isinstance(here, SurvivalPerformance)
+    assert here.c.value is not None
+    assert here.brier.value is here.brier_scaled is here.observed.value is here.auc_at_horizon.value is None
+    assert "nobody was followed to 60 without the event, so that nothing can be told of it there" in found.remarks
+    assert "what acting is worth cannot be told" in page
+
+
 @pytest.fixture(scope="module")
 def explained(survival_run) -> Prediction:
     study, run = survival_run
@@ -136,7 +152,7 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     told = prediction_table(bundle, explained)
     for name, family in bundle.schema.families.items():
         labels = [f"survival at {time} months" for time in (12, 36, 60)]
-        assert [one.label for one in family.score.readings] == ["probability of replaced by 60 months", *labels]
+        assert [one.label for one in family.score.readings] == ["probability of the event by 60 months", *labels]
         own = explained.explained[name]
         x = own.values[:, [own.names.index(column.name) for column in family.score.columns]]
         score = family.score.predictor(x)
@@ -156,7 +172,7 @@ def test_nomograms_say_what_the_bundle_says_at_every_time(survival_run, explaine
     totals = table[table["axis"] == "total points"]
     assert (totals["survival at 12 months"].diff().dropna() < 0).all()
     np.testing.assert_allclose(
-        totals["survival at 60 months"], 1 - totals["probability of replaced by 60 months"], atol=1e-9
+        totals["survival at 60 months"], 1 - totals["probability of the event by 60 months"], atol=1e-9
     )
     assert (run / "report/calculators/clinical.html").is_file()
 

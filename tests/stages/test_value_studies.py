@@ -13,14 +13,16 @@ from reachable import reachable_concordance
 from studies import finished, measured_on, written
 
 from radfuse.agreement import what_is_measured_beside_is_shown
-from radfuse.bundle.evaluate import evaluate
+from radfuse.bundle.evaluate import _never_predicted, evaluate
 from radfuse.bundle.load import load_bundle
 from radfuse.bundle.predict import predict, prediction_table
 from radfuse.check.sample_size import had
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.errors import InputError
 from radfuse.outcomes.continuous import ContinuousOutcome
+from radfuse.outcomes.ordinal import OrdinalOutcome
 from radfuse.phantom.table import TablePhantom, table_phantom, write_table_phantom
+from radfuse.results import OrdinalFit
 from radfuse.results.explained import FoldExplanation
 from radfuse.study import load_study
 
@@ -178,6 +180,17 @@ def test_patients_of_one_outcome_are_told_and_not_a_fault(value_run) -> None:
     found, _, _ = evaluate(run / "bundle", rows, families=["clinical"])
     assert found.performance[0].c.value is None
     assert any("cannot be computed: too few units, or all of one outcome" in remark for remark in found.remarks)
+
+
+def test_a_grade_that_never_occurred_in_the_training_is_told() -> None:
+    rows = pd.DataFrame({"outcome": [0, 2, 2], "probability@0": 0.6, "probability@1": 0.4, "probability@2": 1e-18})
+    outcome = OrdinalOutcome(column="kl", levels=("0", "1", "2"))
+    fit = OrdinalFit(slope=1.0, cuts=(0.0, 40.0))
+    known = rows.assign(family="f", fold="external", repeat=1, position=range(3), patient=range(3), probability=0.1)
+    here = outcome.measure(known.assign(**outcome.predicted(fit, np.array([0.0, 1.0, 2.0]))))
+    (text,) = _never_predicted(here, rows)
+    assert text == "2 units have the grade 2, which no training unit had: its probability is 0 for everyone"
+    assert not list(_never_predicted(here, rows.assign(**{"probability@2": 0.1})))
 
 
 def test_a_study_that_names_no_learner_gets_the_usual_ones(tmp_path) -> None:

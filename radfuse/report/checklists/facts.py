@@ -78,7 +78,7 @@ def _design(known: Known) -> dict[str, Answer]:
         "sites_counted": _yes(several) if count else _open("number and location of centres"),
         "excluded": _open(f"cohort.exclude leaves out {counted(left_out, 'case')}; say by which criteria"),
         "outcome_defined": _open(
-            f"cohort.outcome: {report.outcome}, {'' if known.without_event else 'event '}{report.event}"
+            f"cohort.outcome: “{report.outcome}”, {'' if known.without_event else 'event '}{report.event}"
             f"{_of_times(known)}; say how it was assessed"
         ),
         "clinical_defined": _open(f"cohort.clinical: {', '.join(clinical)}; say how they were measured")

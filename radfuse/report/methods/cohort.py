@@ -34,21 +34,21 @@ def sentences(known: Known) -> Iterator[str]:
         soon = int((report.events * (report.units[known.outcome["time"]] <= known.outcome["horizon"])).sum())
         by_then = f" ({soon:,} of them by then, {events - soon:,} later)" if soon < events else ""
         yield (
-            f"We predicted the event ({spaced(report.event)}) from times to it in {who}{had}{by_then}; "
+            f"We predicted the event {spaced(report.event)} from times to it in {who}{had}{by_then}; "
             f"{follow_up} (reverse Kaplan-Meier)."
         )
         yield from _of_times(known)
     elif known.kind == "continuous":
         values, unit = report.units[known.outcome["column"]], known.outcome["unit"]
         yield (
-            f"We predicted {spaced(report.outcome)}{f' ({unit})' if unit else ''} in {who}; its mean was "
+            f"We predicted “{spaced(report.outcome)}”{f' ({unit})' if unit else ''} in {who}; its mean was "
             f"{values.mean():.3g} (standard deviation {values.std():.2g}, range {values.min():.3g} to "
             f"{values.max():.3g})."
         )
     elif known.level:
-        yield f"We predicted {spaced(report.outcome)} in {who} (units of each {known.level}: {known.counted_levels})."
+        yield f"We predicted “{spaced(report.outcome)}” in {who} (units of each {known.level}: {known.counted_levels})."
     else:
-        yield f"We predicted {spaced(report.outcome)} (event: {report.event}) in {who}{had}."
+        yield f"We predicted the outcome “{spaced(report.outcome)}” (event: {report.event}) in {who}{had}."
     if report.site is not None and report.site in report.units:
         sites = int(report.units[report.site].nunique())
         yield f"Data came from {counted(sites, 'site')}."
@@ -75,7 +75,8 @@ def _of_times(known: Known) -> Iterator[str]:
     """Yield which events forestall the predicted one, and from when on it is predicted."""
     if known.competing:
         units = counted(known.report.performance[0].rivals, "unit")
-        yield f"{units} had a competing event ({series(known.competing)}), after which it could no longer come."
+        named = series(f"“{word}”" for word in known.competing)
+        yield f"{units} had a competing event ({named}), after which it could no longer come."
     if known.outcome["landmark"]:
         when = f"{known.outcome['landmark']:g} {known.outcome['unit']}".rstrip()
         yield (

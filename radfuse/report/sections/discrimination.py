@@ -43,6 +43,8 @@ def headline(report: StudyReport) -> dict[str, str]:
     named = next((item for item in report.performance if item.family == report.primary), None)
     if named is not None:
         return {f"{named.measure} of the primary family: {named.family}": interval(named.headline, 2)}
+    if all(item.headline.value is None for item in report.performance):
+        return {}
     best = max(report.performance, key=lambda item: item.headline.value or 0.0)
     if len(report.performance) < 2:
         return {f"{best.measure}: {best.family}": interval(best.headline, 2)}

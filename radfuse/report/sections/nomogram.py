@@ -52,7 +52,8 @@ def study(report: StudyReport) -> Part:
         if len(found.table):
             tables[f"nomogram_{family}_scores"] = found.table
         made = calculator(found, final.score, report.levels, final.threshold, final.survival, report.blocks)
-        files[f"calculators/{family}.html"] = page(report.title, report.outcome, report.event, family, made)
+        about = (report.title, report.outcome, report.event, family, made)
+        files[f"calculators/{family}.html"] = page(*about, timed=final.survival is not None)
         inside = len(made) <= _LARGEST
         shown[family] = _Shown(found, drawn(found, narrow=True), made, inside, final.explanation.formula)
     reasons = {reason: [name for name in without if without[name] == reason] for reason in without.values()}
@@ -70,10 +71,10 @@ def printed(rows: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def page(title: str, outcome: str, event: str, family: str, model: Markup) -> str:
-    """Return a page that holds one calculator and nothing else."""
-    about = {"title": title, "outcome": outcome, "event": event, "family": family, "model": model}
-    return str(render("calculator.html", **about))
+def page(title: str, outcome: str, event: str, family: str, model: Markup, *, timed: bool) -> str:
+    """Return a page that holds one calculator and nothing else; an event of times, `timed`, names its column itself."""
+    told = event if timed else f"“{outcome}”: {event}"
+    return str(render("calculator.html", title=title, event=told, family=family, model=model))
 
 
 def _families(report: StudyReport) -> list[str]:

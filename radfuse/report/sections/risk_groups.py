@@ -151,7 +151,7 @@ def group_table(rows: Mapping[str, pd.DataFrame], performance: Any) -> pd.DataFr
 def _told(seen: Seen, item: SurvivalPerformance) -> dict[str, str]:
     """Return what is told of the curve of a group."""
     curve = seen.curve()
-    at = _shown(curve.estimate(item.horizon))
+    at = _shown(curve.estimate(item.horizon)) if seen.reaches(item.horizon) else DASH
     if isinstance(curve, Incidence):
         return {"competing events": str(int(np.sum(seen.either - seen.event))), f"incidence by {at_horizon(item)}": at}
     return {

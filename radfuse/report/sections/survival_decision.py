@@ -33,6 +33,10 @@ def evaluation(report: EvaluationReport) -> Part:
 def _part(report: StudyReport | EvaluationReport) -> Part:
     horizon = report.performance[0].horizon
     rows = {str(family): part for family, part in report.predictions.groupby("family")}
+    if not all(Seen.of(part).reaches(horizon) for part in rows.values()):
+        return Part(
+            "Decisions", render("sections/survival_decision.html", report=report, figures={}, tables={}), {}, {}
+        )
     curves = {item.family: _curve(rows[item.family], horizon, _THRESHOLDS) for item in report.performance}
     figure, panels = decision_panels(curves, report.looks)
     figures = {"decision": decision_overlay(curves, report.looks), "decision_by_family": figure}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,55 @@ bad("score of 1e308", *SCORE, cells(C, "score", {3: "1e308"}), says=("3", "score
 bad("score of commas", *SCORE, column(C, "score", lambda row: f"{row},5"), says=("score", "2,5"))
 bad("time of 9999", *TIME, cells(C, "months", {3: "9999"}), says=("9999", "months", "cohort.exclude"), code=0)
 bad("time of 0", *TIME, cells(C, "months", {3: "0"}), says=("3", "months", "above 0"))
+
+
+def tested_apart(which: Callable[[int], str]) -> tuple[Step, ...]:
+    """Let a column of the table name the test folds: of a row, numbered as a spreadsheet does."""
+    return (
+        column(C, "third", which),
+        sub(S, "split: {kind: grouped, folds: 2}", "split: {kind: column, column: third}"),
+    )
+
+
+def sooner(row: int) -> str:
+    """Return months until rows without the event were last seen, who come first, and later ones of the others."""
+    return str(30 + row if row % 3 == 1 else 5 + row % 9)
+
+
+_CODED = column(C, "event", lambda row: str(1 + (row % 3 == 1)))
+bad("events coded 1 and 2", *TIME, _CODED, says=("coded 1, 2", "cohort.outcome.positive: 2"))
+bad("all censored", *TIME, column(C, "event", lambda row: "0"), says=("all 24 cases are censored", "add cases"))
+bad("all censored before the horizon", *TIME, column(C, "months", sooner), says=("no case has the event by", "later"))
+bad("a horizon beyond follow-up", *TIME, sub(S, "horizon: 24", "horizon: 60"), says=("horizon 60", "beyond", "earlier"))
+bad("times partly beyond", *TIME, sub(S, "horizon: 24", "horizon: 24, times: [6, 60]"), says=("times 60", "beyond"))
+bad(
+    "no event in a test fold",
+    *TIME,
+    *tested_apart(lambda row: "ab"[row % 2] if row % 3 < 2 else "c"),
+    says=("fold 'c': no test unit has the event", "cohort.split"),
+    code=0,
+)
+bad(
+    "no event in a training fold",
+    *TIME,
+    *tested_apart(lambda row: "test" if row % 3 == 1 else "train"),
+    says=("without fold 'test' the training set has no unit with the event", "cohort.split"),
+)
+bad(
+    "no event by the horizon in a training fold",
+    *TIME,
+    *tested_apart(lambda row: "test" if row < 14 else "train"),
+    column(C, "months", lambda row: str(26 if row >= 14 else 10)),
+    says=("fold 'test'", "no unit has the event by the horizon 24, the first is at 26", "set|take"),
+)
+bad(
+    "a training fold followed too short",
+    *TIME,
+    *tested_apart(lambda row: "ab"[row < 14]),
+    column(C, "months", lambda row: str(10 + 20 * (row % 2) if row < 14 else 5 + row % 9)),
+    says=("fold 'b': no training unit was followed to the horizon 24, the longest to 13",),
+    code=0,
+)
 GRADE = (column(C, "grade", lambda row: str(row % 3)), of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2]}"))
 LEFT_OUT = of_kind("{column: grade, kind: ordinal, levels: [0, 1, 2, 3, 4]}")
 bad("grades that nobody has", GRADE[0], LEFT_OUT, says=("grades 3, 4", "probability is 0", "levels"), code=0)
