@@ -126,8 +126,10 @@ class Checks(Callback):
         return {name: getattr(self, name) for name in ("dice", "best", "without", "last")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint; where the best weights are gone, the next ones are the best."""
         self.__dict__.update(state)
+        if not (self.work / BEST).is_file():
+            self.best, self.without = -1.0, 0
 
     def on_train_start(self, trainer: Any, _: Any) -> None:
         """End at once what had ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,8 +78,9 @@ def fit(training: Training) -> torch.nn.Module:
     device = device_of(config)
     torch.set_num_threads(max(machine.threads() // (config.devices if device == "cpu" else 1), 1))
     model = Learner(plan, config, training.steps, quick=device == "cuda" and not config.compiled and can_quicken())
-    last = work / "last.ckpt"
-    done = _steps_done(last)
+    last, best = work / "last.ckpt", work / BEST
+    _kept(best)  # one that cannot be read goes before `Checks` looks for it
+    done = int(_kept(last).get("global_step", 0))
     if config.start_from is not None and not done:
         start_from(model.network, config.start_from)
         if model.averaged is not None:
@@ -117,8 +117,8 @@ def fit(training: Training) -> torch.nn.Module:
         trainer.fit(model, loader, ckpt_path=str(last) if done else None, weights_only=True)
     model.to(memory_format=torch.contiguous_format)
     network = model.best_network
-    if checks is not None and (work / BEST).is_file():
-        network.load_state_dict(torch.load(work / BEST, weights_only=True, map_location="cpu"))
+    if checks is not None and best.is_file():
+        network.load_state_dict(torch.load(best, weights_only=True, map_location="cpu"))
     return network.float().cpu().eval()
 
 
@@ -133,7 +133,7 @@ def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
     count = torch.cuda.device_count() if device == "cuda" else machine.cores()
     if config.devices > count:
         kind = "GPUs" if device == "cuda" else "cores"
-        raise InputError(f"segmentation.devices is {config.devices}, and there are {count} {kind} here; lower it")
+        raise InputError(f"segmentation.devices is {config.devices}, and of {kind} there are {count} here; lower it")
     return device
 
 
@@ -147,15 +147,21 @@ def precision_of(config: UnetSegmentation, device: str) -> Literal["32-true", "b
     return names[config.precision]
 
 
-def _steps_done(checkpoint: Path) -> int:
-    """Return after how many steps a checkpoint was written; one that a kill left cut is removed and counts as 0."""
-    if not checkpoint.is_file():
-        return 0
+def _kept(file: Path) -> dict[str, Any]:
+    """Return what a training that goes on saved; what cannot be read is removed, and counts as not saved.
+
+    A machine that loses its power leaves such files, whichever of them was written last.
+    """
+    if not file.is_file():
+        return {}
     try:
-        return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError):
-        checkpoint.unlink()
-        return 0
+        found = torch.load(file, weights_only=True, map_location="cpu")
+    except Exception:  # what is no pickle is read as if it were: any error may come of it
+        found = None
+    if isinstance(found, dict):
+        return found
+    file.unlink()
+    return {}
 
 
 def drawn_ahead(config: UnetSegmentation, device: str) -> int:
