@@ -146,7 +146,11 @@ def _check_graph(path: Path, graph: Any, plan: SegPlan | NnunetPlan, prefix: str
     ):
         sizes = next((item.type.tensor_type.shape.dim for item in there if item.name == name), None)
         if sizes is None or len(sizes) != rank or (sizes[1].dim_value or channels) != channels:
-            has = "is lacking" if sizes is None else f"is {' x '.join(str(s.dim_value or s.dim_param or '?') for s in sizes)}"
+            has = (
+                "is lacking"
+                if sizes is None
+                else f"is {' x '.join(str(s.dim_value or s.dim_param or '?') for s in sizes)}"
+            )
             raise InputError(
                 f"{path}: its plan is that of another network: {kind} {name!r} {has}, and the plan has {rank} axes and "
                 f"{counted(channels, 'channel')}; export the network again"

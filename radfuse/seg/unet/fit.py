@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import struct
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +18,9 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.checks import BEST, Checks, Log, logger
+from radfuse.seg.unet.checks import BEST, Checks, Log
 from radfuse.seg.unet.learner import Learner
+from radfuse.seg.unet.logger import logger
 from radfuse.seg.unet.patches import Patches
 from radfuse.seg.unet.quick import can_quicken
 from radfuse.seg.unet.start import start_from
@@ -31,6 +34,12 @@ _PREFETCHED = 2
 """Batches that each process which draws patches draws ahead: torch's default."""
 _BLOCK = 16
 """Channels oneDNN works on at once: thinner layers are quicker with channels last, by 1.2 to 1.6 times on AVX-512."""
+
+_UNREADABLE = (
+    *(pickle.UnpicklingError, struct.error, EOFError, OSError, RuntimeError, ValueError, LookupError, TypeError),
+    *(AttributeError, ImportError),
+)
+"""What torch raises of a file that was cut: what is no pickle is read as if it were."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,10 @@ def fit(training: Training) -> torch.nn.Module:
     model = Learner(plan, config, training.steps, quick=device == "cuda" and not config.compiled and can_quicken())
     last, best = work / "last.ckpt", work / BEST
     _kept(best)  # one that cannot be read goes before `Checks` looks for it
-    done = int(_kept(last).get("global_step", 0))
+    kept = _kept(last)
+    done = int(kept["global_step"]) if _is_of(kept, model) else 0
+    if kept and not done:
+        training.say("a checkpoint of another network: from the start")
     if config.start_from is not None and not done:
         start_from(model.network, config.start_from)
         if model.averaged is not None:
@@ -102,7 +114,7 @@ def fit(training: Training) -> torch.nn.Module:
             devices=config.devices,
             strategy="ddp" if config.devices > 1 else "auto",
             precision=precision_of(config, device),
-            logger=logger(config, work) if training.rank == 0 else False,
+            logger=_logger(training, done),
             callbacks=[*told, *training.beside, *([keeper] if training.keeps else [])],
             enable_checkpointing=training.keeps,
             accumulate_grad_batches=training.accumulate,
@@ -120,6 +132,20 @@ def fit(training: Training) -> torch.nn.Module:
     if checks is not None and best.is_file():
         network.load_state_dict(torch.load(best, weights_only=True, map_location="cpu"))
     return network.float().cpu().eval()
+
+
+def _logger(training: Training, done: int) -> Any:
+    """Return whom the first process tells, but of steps that are only measured; of settings all but where files lie."""
+    config, plan, work = training.config, training.plan, training.work
+    if training.rank or not training.keeps:
+        return False
+    settings = {name: said for name, said in config if said is not None and not isinstance(said, Path)}
+    settings |= {name: getattr(training, name) for name in ("batch", "accumulate", "steps", "seed")}
+    settings |= {name: getattr(plan, name) for name in ("patch_zyx", "spacing_zyx_mm", "channels")}
+    settings |= {"cases": len(training.cases), "validation_cases": len(training.held)}
+    told = {name: said if isinstance(said, (int, float, str)) else str(said) for name, said in settings.items()}
+    title = work.name if config.networks == 1 else f"{work.parent.name}-{work.name}"
+    return logger(config.logger, work, title, told, done)
 
 
 def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
@@ -156,12 +182,18 @@ def _kept(file: Path) -> dict[str, Any]:
         return {}
     try:
         found = torch.load(file, weights_only=True, map_location="cpu")
-    except Exception:  # what is no pickle is read as if it were: any error may come of it
+    except _UNREADABLE:
         found = None
     if isinstance(found, dict):
         return found
     file.unlink()
     return {}
+
+
+def _is_of(kept: dict[str, Any], model: torch.nn.Module) -> bool:
+    """Return whether a checkpoint is of such a network: other versions of libraries may name its weights otherwise."""
+    mine, its = model.state_dict(), kept.get("state_dict", {})
+    return "global_step" in kept and {n: w.shape for n, w in mine.items()} == {n: w.shape for n, w in its.items()}
 
 
 def drawn_ahead(config: UnetSegmentation, device: str) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs radfuse[train]")
+pytest.importorskip("torch", reason="training needs radfuse[train]")
+import torch
 
 from radfuse.seg.nnunet.training import _remove_torn
 

@@ -18,7 +18,7 @@ from radfuse.errors import InputError
 from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.unet.backend import UnetSegmentation
 from radfuse.seg.unet.checks import BEST, Checks, Log, hold_back, mean_dice
-from radfuse.seg.unet.fit import _kept
+from radfuse.seg.unet.fit import _is_of, _kept
 from radfuse.seg.unet.plan import make_plan
 from radfuse.seg.unet.train import _settled_before
 
@@ -84,6 +84,21 @@ def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bo
         log.on_train_batch_end(trainer, network, {"loss": torch.tensor(np.nan)})  # fp16 leaves such steps out
 
 
+def test_a_logger_that_stops_answering_is_told_with_where_to_go_on(tmp_path: Path) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise ConnectionError("refused")
+
+    network = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    told = SimpleNamespace(log_metrics=gone)
+    trainer = SimpleNamespace(global_step=0, max_steps=20, optimizers=[optimizer], logger=told)
+    log = Log(lambda *_: None, lambda _: None, None, tmp_path, 10, 1)
+    log.on_train_start(trainer)
+    trainer.global_step = 4
+    with pytest.raises(InputError, match=r"logger does not answer at step 4 \(refused\)\. Run again"):
+        log.on_train_batch_end(trainer, network, {"loss": torch.tensor(0.5)})
+
+
 @pytest.mark.parametrize("torn", [b"", b"PK\3\4 half of it", b"text"])
 def test_files_that_a_power_cut_tore_are_as_if_not_written(tmp_path: Path, torn: bytes) -> None:
     (tmp_path / BEST).write_bytes(torn)
@@ -97,6 +112,13 @@ def test_files_that_a_power_cut_tore_are_as_if_not_written(tmp_path: Path, torn:
     assert (checks.best, checks.without, checks.last) == (-1.0, 0, 5)  # the next check keeps its weights
     torch.save({"weight": torch.ones(1)}, tmp_path / BEST)
     assert _kept(tmp_path / BEST)["weight"] == 1
+
+
+def test_a_checkpoint_of_other_weights_is_not_gone_on_from() -> None:
+    network, other = torch.nn.Linear(2, 1), {"weight": torch.zeros(1, 3), "bias": torch.zeros(1)}
+    assert _is_of({"global_step": 8, "state_dict": network.state_dict()}, network)
+    for kept in ({}, {"global_step": 8}, {"global_step": 8, "state_dict": other}):
+        assert not _is_of(kept, network)
 
 
 @pytest.mark.parametrize("backend", [UnetSegmentation, NnunetSegmentation])
