@@ -24,6 +24,7 @@ from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.unet import together
 from radfuse.seg.unet import train as training
 from radfuse.seg.unet.backend import Budget, UnetSegmentation
 from radfuse.seg.unet.checks import BEST, Checks
@@ -283,6 +284,17 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     export_network(network, plan, tmp_path / "network.onnx")
     volume, mask = volume_of(99)
     assert dice(mask, OnnxSegmenter(tmp_path / "network.onnx")(volume).array == 1) > 0.75
+
+
+def test_processes_that_train_together_end_with_who_started_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("radfuse.machine.end_with_parent", lambda: order.append("watches"))
+    monkeypatch.setattr("radfuse.seg.unet.together.fit", lambda _: order.append("trains"))
+    job: Any = SimpleNamespace(config=SimpleNamespace(devices=2))
+    monkeypatch.setattr("radfuse.seg.unet.together.replace", lambda training, **_: training)
+    monkeypatch.setattr("radfuse.seg.unet.together.os.environ", {})
+    together._process(1, job, 0, None)
+    assert order == ["watches", "trains"]
 
 
 NOT_HERE = {
