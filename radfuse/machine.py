@@ -51,12 +51,12 @@ def take_one_thread() -> None:
 def end_with_parent() -> None:
     """Let this process end when the one that started it is killed: who runs the study again works at the same desks."""
 
-    def wait() -> None:
-        connection.wait([parent.sentinel])
+    def wait(sentinel: int) -> None:
+        connection.wait([sentinel])
         os._exit(1)
 
     if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=wait, daemon=True).start()
+        threading.Thread(target=wait, args=(parent.sentinel,), daemon=True).start()
 
 
 @contextmanager

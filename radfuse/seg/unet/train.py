@@ -131,7 +131,7 @@ def _settled(training: Training) -> torch.nn.Module:
     return _trained(training)
 
 
-def _settled_before(place: Path) -> dict[str, int]:
+def _settled_before(place: Path) -> dict[str, Any]:
     """Return what a training that goes on settled on; nothing where it had not, or what a full stop left is no JSON."""
     try:
         found = json.loads(place.read_text())
