@@ -186,7 +186,7 @@ def _kept(file: Path) -> dict[str, Any]:
         found = None
     if isinstance(found, dict):
         return found
-    file.unlink()
+    file.unlink(missing_ok=True)  # of several processes each looks
     return {}
 
 
