@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import threading
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import pairwise
+from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +46,17 @@ def take_one_thread() -> None:
     _THREADS["own"] = 1
     for name in LIBRARIES:
         os.environ[name] = "1"
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it is killed: who runs the study again works at the same desks."""
+
+    def wait(sentinel: int) -> None:
+        connection.wait([sentinel])
+        os._exit(1)
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=wait, args=(parent.sentinel,), daemon=True).start()
 
 
 @contextmanager

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import pickle
-import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing import connection, util
@@ -288,15 +286,7 @@ def _serve(line: connection.Connection, types: bool) -> None:
 def take_place() -> None:
     """Begin as a worker, of a pool too: with one thread, and for no longer than the process lives that started it."""
     machine.take_one_thread()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is killed: who runs the study again works at the same desks."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    machine.end_with_parent()
 
 
 def attempt(work: Callable[[Job], Result], job: Job) -> Result | CaseError:

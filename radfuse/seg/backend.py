@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveInt, field_validator, model_validator
 
 from radfuse.config import Section, Where
 from radfuse.errors import InputError, listed
@@ -27,6 +27,17 @@ def sequences_of(sequence: str | tuple[str, ...] | None) -> tuple[str, ...]:
     if sequence is None:
         return ()
     return (sequence,) if isinstance(sequence, str) else sequence
+
+
+def _one_gpu(device: object) -> object:
+    """Return what is said of a device; refuse the number of a GPU, which other programs take there."""
+    kind, _, number = str(device).lower().partition(":")
+    if kind == "cuda" and number:
+        raise ValueError(f"GPU {number} is chosen by the environment: CUDA_VISIBLE_DEVICES={number}, and device: cuda")
+    return device
+
+
+DeviceName = Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_one_gpu)]
 
 
 class Labelled(Section):

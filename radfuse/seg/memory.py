@@ -16,8 +16,9 @@ _SAID = (
 )
 """By onnxruntime, OpenVINO, CUDA, torch and SimpleITK, each in its own words and class of error."""
 _MEND = (
-    "lower segmentation.patch_voxels and train again, let fewer cases be segmented at once (on Linux, `taskset -c 0 "
-    "radfuse ...` leaves it one core, and so one case), or take a machine with more memory"
+    "let fewer cases be segmented at once (on Linux, `taskset -c 0 radfuse ...` leaves it one core, and so one case), "
+    "crop or resample it, take a machine with more memory, or train again with smaller patches: lower "
+    "segmentation.patch_voxels, of nnunet segmentation.memory_gib"
 )
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from radfuse import machine
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 from radfuse.seg.memory import memory_told, with_batch
 from radfuse.seg.nnunet.frame import NnunetFrame
 from radfuse.seg.nnunet.plan import PREVIOUS, NnunetPlan
@@ -25,8 +25,9 @@ from radfuse.volume.image import Volume
 
 def read_plan(text: str) -> SegPlan | NnunetPlan:
     """Return the plan that stands in a network's metadata; raises `ValueError` where it is none."""
-    kind = json.loads(text).get("kind")
-    return NnunetPlan.model_validate_json(text) if kind == "nnunet" else SegPlan.model_validate_json(text)
+    found = json.loads(text)
+    theirs = isinstance(found, dict) and found.get("kind") == "nnunet"
+    return NnunetPlan.model_validate_json(text) if theirs else SegPlan.model_validate_json(text)
 
 
 class OnnxSegmenter:
@@ -37,7 +38,7 @@ class OnnxSegmenter:
         runtime: name of who segments with it; deep features always come from onnxruntime, in float32.
 
     Raises:
-        InputError: the file holds no plan.
+        InputError: the file holds no plan, or that of another network.
     """
 
     def __init__(self, path: Path, runtime: str = USUAL) -> None:
@@ -46,18 +47,28 @@ class OnnxSegmenter:
 
         self._content, self._runtime = path.read_bytes(), runtime
         try:
-            metadata = onnx.load_model_from_string(self._content).metadata_props
+            model = onnx.load_model_from_string(self._content)
         except DecodeError as error:
-            raise InputError(f"{path} is no ONNX file; export the network with radfuse") from error
-        plan = next((item.value for item in metadata if item.key == "plan"), None)
+            raise InputError(
+                f"{path} is no ONNX file, or was cut short; copy it again, or export the network with radfuse"
+            ) from error
+        plan = next((item.value for item in model.metadata_props if item.key == "plan"), None)
         if plan is None:
-            raise InputError(f"{path} holds no plan; export the network with radfuse")
+            why = "holds no plan, so that it is none that radfuse exported" if self._content else "is empty"
+            raise InputError(
+                f"{path} {why}; give a network of a run's models/segmentation or a bundle's, or make one of nnU-Net's "
+                "results: radfuse export-onnx"
+            )
         try:
             self.plan = read_plan(plan)
         except ValueError as error:
             raise InputError(
                 f"{path}: its plan is not one that this radfuse reads; export the network again"
             ) from error
+        first = self.plan.previous if isinstance(self.plan, NnunetPlan) else None
+        _check_graph(path, model.graph, self.plan, "")
+        if first is not None:
+            _check_graph(path, model.graph, first, PREVIOUS)
 
     def __call__(self, volume: Volume) -> ScoredLabels:
         """Return the labels of a volume, on its own grid, and how sure the network is of them.
@@ -120,6 +131,30 @@ class OnnxSegmenter:
         _fix_patch(plan, part.graph.input[0].type.tensor_type.shape.dim)
         opened = runtime(name)(part.SerializeToString())
         return Slices(opened) if plan.slices else opened
+
+
+def _check_graph(path: Path, graph: Any, plan: SegPlan | NnunetPlan, prefix: str) -> None:
+    """Look whether a graph reads and gives what a plan says of it, as far as it tells.
+
+    Raises:
+        InputError: it does not: somebody put the plan of one network beside another.
+    """
+    rank = 4 if plan.slices else 5
+    for kind, there, name, channels in (
+        ("input", graph.input, f"{prefix}image", plan.inputs),
+        ("output", graph.output, f"{prefix}logits", plan.classes),
+    ):
+        sizes = next((item.type.tensor_type.shape.dim for item in there if item.name == name), None)
+        if sizes is None or len(sizes) != rank or (sizes[1].dim_value or channels) != channels:
+            has = (
+                "is lacking"
+                if sizes is None
+                else f"is {' x '.join(str(s.dim_value or s.dim_param or '?') for s in sizes)}"
+            )
+            raise InputError(
+                f"{path}: its plan is that of another network: {kind} {name!r} {has}, and the plan has {rank} axes and "
+                f"{counted(channels, 'channel')}; export the network again"
+            )
 
 
 def _fix_patch(plan: SegPlan | NnunetPlan, sizes: Any) -> None:

@@ -151,9 +151,48 @@ def test_a_network_stays_open_for_each_runtime(here: str, tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.onnx").write_text("not a network")
-    with pytest.raises(InputError, match=r"text\.onnx is no ONNX file"):
-        OnnxSegmenter(tmp_path / "text.onnx")
+    whole = write_network(tmp_path / "network.onnx").read_bytes()
+    for content, says in (
+        (b"not a network", r"f\.onnx is no ONNX file"),
+        (whole[:-9], r"f\.onnx is no ONNX file, or was cut short"),
+        (b"", r"f\.onnx is empty; give a network of a run"),
+    ):
+        (tmp_path / "f.onnx").write_bytes(content)
+        with pytest.raises(InputError, match=says):
+            OnnxSegmenter(tmp_path / "f.onnx")
+
+
+@pytest.mark.parametrize("plan", ['{"labels": {"bri', "[1, 2]", "null", '"unet"', '{"kind": "sam"}'])
+def test_a_plan_that_is_none_is_told(tmp_path: Path, plan: str) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    model = onnx.load(path)
+    helper.set_model_props(model, {"plan": plan})
+    onnx.save(model, path)
+    with pytest.raises(InputError, match="its plan is not one that this radfuse reads; export the network again"):
+        OnnxSegmenter(path)
+
+
+OTHER = {
+    "input 'image' is batch x 1 x 4 x 6 x 8, and the plan has 4 axes and 1 channel;": {"slices": True},
+    "input 'image' is batch x 1 x 4 x 6 x 8, and the plan has 5 axes and 2 channels;": {"images": 2},
+    "output 'logits' is batch x 2 x 4 x 6 x 8, and the plan has 5 axes and 3 channels;": {"labels": {"a": 1, "b": 2}},
+}
+
+
+@pytest.mark.parametrize("says", OTHER)
+def test_the_plan_of_another_network_is_told_before_a_case_is_read(tmp_path: Path, says: str) -> None:
+    path = write_network(tmp_path / "network.onnx", PLAN.model_copy(update=OTHER[says]))
+    with pytest.raises(InputError, match=f"its plan is that of another network: {says} export"):
+        OnnxSegmenter(path)
+
+
+def test_a_network_of_other_names_is_told(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "network.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].name = "x"
+    onnx.save(model, path)
+    with pytest.raises(InputError, match=r"another network: input 'image' is lacking, and the plan has 5 axes"):
+        OnnxSegmenter(path)
 
 
 def test_torch_names_what_it_does_not_know(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section, Where
-from radfuse.seg.backend import OnnxNetworks, Watch, require_gpu
+from radfuse.seg.backend import DeviceName, OnnxNetworks, Watch, require_gpu
 from radfuse.seg.brought import check_fits, check_labels
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class NnunetSegmentation(OnnxNetworks):
     """Prediction sees each patch mirrored along all axes too, as nnU-Net does: eight times the work in 3D."""
     overlap: float = Field(default=0.5, ge=0, lt=1)
     """Of neighbouring patches in prediction."""
-    device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
+    device: Annotated[DeviceName, Where()] = "auto"
     """Where it trains; auto takes a GPU where there is one."""
     loaders: Annotated[PositiveInt | None, Where()] = None
     """Processes that read and augment patches; None: by the number of cores."""

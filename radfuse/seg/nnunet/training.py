@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def trained(
     require_labels(config.labels, labels_of(cases))
     folder = folder.resolve()
     results = folder / "results" / DATASET
+    _remove_torn(results)
     if any(results.glob("*/fold_all/checkpoint_final.pth")):
         return results
     job = _job_of(config, cases, seed, patients)
@@ -75,6 +77,13 @@ def trained(
     if code:
         raise _told(folder / LOG, code)
     return results
+
+
+def _remove_torn(results: Path) -> None:
+    """Remove checkpoints that were cut short, as a machine does that loses its power: nnU-Net would stop at each."""
+    for checkpoint in results.glob("*/fold_*/checkpoint_*.pth"):
+        if not zipfile.is_zipfile(checkpoint):  # what torch writes ends in the list of what is inside
+            checkpoint.unlink()
 
 
 def _job_of(config: NnunetSegmentation, cases: Sequence[Path], seed: int, patients: Sequence[str]) -> dict[str, object]:

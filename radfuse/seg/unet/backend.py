@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from radfuse import machine
 from radfuse.config import Section, Where, nearest
 from radfuse.errors import InputError
-from radfuse.seg.backend import OnnxNetworks, Watch, require_gpu
+from radfuse.seg.backend import DeviceName, OnnxNetworks, Watch, require_gpu
 from radfuse.seg.plan import Axis, Intensities, NetworkInput, SegPlan
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class UnetSegmentation(OnnxNetworks):
     """Of neighbouring patches in prediction."""
     largest_parts: bool = True
     """Keep of each label as many of its largest connected parts as the training masks have: one tibia, two menisci."""
-    device: Annotated[Literal["auto", "cpu", "cuda"], Where()] = "auto"
+    device: Annotated[DeviceName, Where()] = "auto"
     """Where it trains; auto takes a GPU where there is one."""
     devices: PositiveInt = 1
     """GPUs, or processes on a CPU, that train one network together; each takes `batch` patches a step."""

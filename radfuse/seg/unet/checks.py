@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +25,6 @@ from radfuse.seg.prepared import TARGET
 from radfuse.seg.preprocess import by_foreground, with_neighbours
 from radfuse.seg.runtimes.device import DeviceAverages
 from radfuse.seg.window import AveragesOf, Runner, sliding_window
-
-if TYPE_CHECKING:
-    from radfuse.seg.unet.backend import UnetSegmentation
 
 LOG, BEST = "training.csv", "best.pt"
 _COLUMNS = ("step", "loss", "learning_rate", "validation_dice")
@@ -126,8 +122,10 @@ class Checks(Callback):
         return {name: getattr(self, name) for name in ("dice", "best", "without", "last")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint; where the best weights are gone, the next ones are the best."""
         self.__dict__.update(state)
+        if not (self.work / BEST).is_file():
+            self.best, self.without = -1.0, 0
 
     def on_train_start(self, trainer: Any, _: Any) -> None:
         """End at once what had ended."""
@@ -203,7 +201,7 @@ class Log(Callback):
         """Write and tell, once a step.
 
         Raises:
-            InputError: weights have become no numbers; before a checkpoint keeps them.
+            InputError: weights have become no numbers, before a checkpoint keeps them; or a logger does not answer.
         """
         self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach() * self.accumulate
         self.count += 1
@@ -226,7 +224,13 @@ class Log(Callback):
             csv.writer(stream).writerow([step, f"{loss:.5f}", f"{rate:.3e}", "" if np.isnan(found) else f"{found:.4f}"])
         told = {"loss": loss, "learning_rate": rate} | ({} if np.isnan(found) else {"validation_dice": found})
         if trainer.logger is not None:
-            trainer.logger.log_metrics(told, step=step)
+            try:
+                trainer.logger.log_metrics(told, step=step)
+            except Exception as error:  # each has a class of its own
+                raise InputError(
+                    f"segmentation.logger does not answer at step {step} ({error}). Run again, which goes on from the "
+                    "last checkpoint, once it does, or with csv in its place"
+                ) from error
         left = (trainer.max_steps - step) * (time.perf_counter() - self.start) / max(step - self.first, 1)
         best = "" if self.checks is None or self.checks.best < 0 else f", Dice {self.checks.dice:.2f}"
         self.say(f"loss {loss:.2f}{best}, {left / 60:.0f} min left" if left >= 60 else f"loss {loss:.2f}{best}")
@@ -243,25 +247,3 @@ def _require_numbers(module: torch.nn.Module, step: int) -> None:
             f"training went astray: after step {step} loss and weights are no numbers. Run again, which goes on from "
             "the last checkpoint; if it happens again, lower segmentation.learning_rate, or set precision to fp32"
         )
-
-
-def logger(config: UnetSegmentation, work: Path) -> Any:
-    """Return who else is told; False: nobody.
-
-    Raises:
-        InputError: it does not answer.
-    """
-    from lightning.pytorch import loggers
-
-    if config.logger == "tensorboard":
-        return loggers.TensorBoardLogger(work, name=config.logger, version="")
-    if config.logger == "csv":
-        return False
-    from mlflow.exceptions import MlflowException
-
-    try:
-        found = loggers.MLFlowLogger("radfuse", run_name=work.name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
-        assert found.experiment
-    except MlflowException as error:
-        raise InputError(f"segmentation.logger is mlflow, which says: {error}") from error
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import torch
 
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.checks import LOG
+from radfuse.seg.unet.logger import TENSORBOARD
 from radfuse.seg.unet.train import train
 
 if TYPE_CHECKING:
@@ -62,12 +64,14 @@ def train_networks(
 
 
 def _join(work: Path, count: int) -> None:
-    """Write one table of all trainings, whose steps go on."""
+    """Write one table of all trainings, whose steps go on, and put what TensorBoard shows beside each other."""
     rows, before = [], 0
     for number in range(count):
         with (work / str(number) / LOG).open(encoding="utf-8", newline="") as stream:
             columns, *each = csv.reader(stream)
         rows += [[str(before + int(step)), *rest] for step, *rest in each]
         before = int(rows[-1][0])
+        if (shown := work / str(number) / TENSORBOARD).is_dir():
+            shutil.copytree(shown, work / TENSORBOARD / str(number), dirs_exist_ok=True)
     with (work / LOG).open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([columns, *rows])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import struct
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from radfuse import machine
 from radfuse.errors import InputError
 from radfuse.seg.plan import SegPlan
-from radfuse.seg.unet.checks import BEST, Checks, Log, logger
+from radfuse.seg.unet.checks import BEST, Checks, Log
 from radfuse.seg.unet.learner import Learner
+from radfuse.seg.unet.logger import logger
 from radfuse.seg.unet.patches import Patches
 from radfuse.seg.unet.quick import can_quicken
 from radfuse.seg.unet.start import start_from
@@ -32,6 +34,12 @@ _PREFETCHED = 2
 """Batches that each process which draws patches draws ahead: torch's default."""
 _BLOCK = 16
 """Channels oneDNN works on at once: thinner layers are quicker with channels last, by 1.2 to 1.6 times on AVX-512."""
+
+_UNREADABLE = (
+    *(pickle.UnpicklingError, struct.error, EOFError, OSError, RuntimeError, ValueError, LookupError, TypeError),
+    *(AttributeError, ImportError),
+)
+"""What torch raises of a file that was cut: what is no pickle is read as if it were."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,12 @@ def fit(training: Training) -> torch.nn.Module:
     device = device_of(config)
     torch.set_num_threads(max(machine.threads() // (config.devices if device == "cpu" else 1), 1))
     model = Learner(plan, config, training.steps, quick=device == "cuda" and not config.compiled and can_quicken())
-    last = work / "last.ckpt"
-    done = _steps_done(last)
+    last, best = work / "last.ckpt", work / BEST
+    _kept(best)  # one that cannot be read goes before `Checks` looks for it
+    kept = _kept(last)
+    done = int(kept["global_step"]) if _is_of(kept, model) else 0
+    if kept and not done:
+        training.say("a checkpoint of another network: from the start")
     if config.start_from is not None and not done:
         start_from(model.network, config.start_from)
         if model.averaged is not None:
@@ -102,7 +114,7 @@ def fit(training: Training) -> torch.nn.Module:
             devices=config.devices,
             strategy="ddp" if config.devices > 1 else "auto",
             precision=precision_of(config, device),
-            logger=logger(config, work) if training.rank == 0 else False,
+            logger=_logger(training, done),
             callbacks=[*told, *training.beside, *([keeper] if training.keeps else [])],
             enable_checkpointing=training.keeps,
             accumulate_grad_batches=training.accumulate,
@@ -117,9 +129,23 @@ def fit(training: Training) -> torch.nn.Module:
         trainer.fit(model, loader, ckpt_path=str(last) if done else None, weights_only=True)
     model.to(memory_format=torch.contiguous_format)
     network = model.best_network
-    if checks is not None and (work / BEST).is_file():
-        network.load_state_dict(torch.load(work / BEST, weights_only=True, map_location="cpu"))
+    if checks is not None and best.is_file():
+        network.load_state_dict(torch.load(best, weights_only=True, map_location="cpu"))
     return network.float().cpu().eval()
+
+
+def _logger(training: Training, done: int) -> Any:
+    """Return whom the first process tells, but of steps that are only measured; of settings all but where files lie."""
+    config, plan, work = training.config, training.plan, training.work
+    if training.rank or not training.keeps:
+        return False
+    settings = {name: said for name, said in config if said is not None and not isinstance(said, Path)}
+    settings |= {name: getattr(training, name) for name in ("batch", "accumulate", "steps", "seed")}
+    settings |= {name: getattr(plan, name) for name in ("patch_zyx", "spacing_zyx_mm", "channels")}
+    settings |= {"cases": len(training.cases), "validation_cases": len(training.held)}
+    told = {name: said if isinstance(said, (int, float, str)) else str(said) for name, said in settings.items()}
+    title = work.name if config.networks == 1 else f"{work.parent.name}-{work.name}"
+    return logger(config.logger, work, title, told, done)
 
 
 def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
@@ -133,7 +159,7 @@ def device_of(config: UnetSegmentation) -> Literal["cpu", "cuda"]:
     count = torch.cuda.device_count() if device == "cuda" else machine.cores()
     if config.devices > count:
         kind = "GPUs" if device == "cuda" else "cores"
-        raise InputError(f"segmentation.devices is {config.devices}, and there are {count} {kind} here; lower it")
+        raise InputError(f"segmentation.devices is {config.devices}, and of {kind} there are {count} here; lower it")
     return device
 
 
@@ -147,15 +173,27 @@ def precision_of(config: UnetSegmentation, device: str) -> Literal["32-true", "b
     return names[config.precision]
 
 
-def _steps_done(checkpoint: Path) -> int:
-    """Return after how many steps a checkpoint was written; one that a kill left cut is removed and counts as 0."""
-    if not checkpoint.is_file():
-        return 0
+def _kept(file: Path) -> dict[str, Any]:
+    """Return what a training that goes on saved; what cannot be read is removed, and counts as not saved.
+
+    A machine that loses its power leaves such files, whichever of them was written last.
+    """
+    if not file.is_file():
+        return {}
     try:
-        return int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"])
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError):
-        checkpoint.unlink()
-        return 0
+        found = torch.load(file, weights_only=True, map_location="cpu")
+    except _UNREADABLE:
+        found = None
+    if isinstance(found, dict):
+        return found
+    file.unlink(missing_ok=True)  # of several processes each looks
+    return {}
+
+
+def _is_of(kept: dict[str, Any], model: torch.nn.Module) -> bool:
+    """Return whether a checkpoint is of such a network: other versions of libraries may name its weights otherwise."""
+    mine, its = model.state_dict(), kept.get("state_dict", {})
+    return "global_step" in kept and {n: w.shape for n, w in mine.items()} == {n: w.shape for n, w in its.items()}
 
 
 def drawn_ahead(config: UnetSegmentation, device: str) -> int:

@@ -52,7 +52,7 @@ def _from_onnx(path: Path) -> dict[str, torch.Tensor]:
     try:
         model = onnx.load(path)
     except DecodeError as error:
-        raise InputError(f"segmentation.start_from: {path} is no ONNX file") from error
+        raise InputError(f"segmentation.start_from: {path} is no ONNX file, or was cut short; copy it again") from error
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     return {_FIRST.sub("", name): torch.tensor(array) for name, array in arrays.items()}
 
@@ -62,7 +62,10 @@ def _from_checkpoint(path: Path) -> dict[str, torch.Tensor]:
         content = torch.load(path, weights_only=True, map_location="cpu")
         weights = {name: item for name, item in content.get("state_dict", content).items() if torch.is_tensor(item)}
     except Exception as error:  # what is no pickle is read as if it were: any error may come of it
-        raise InputError(f"segmentation.start_from: {path} is no checkpoint of radfuse that can be read") from error
+        raise InputError(
+            f"segmentation.start_from: {path} is no checkpoint of radfuse that can be read; copy it again, or give a "
+            "network of a run's models/segmentation"
+        ) from error
     averaged = {name: item for name, item in weights.items() if name.startswith("averaged.module.")}
     prefix = "averaged.module." if averaged else "network."
     return {name.removeprefix(prefix): item for name, item in (averaged or weights).items()}

@@ -12,6 +12,7 @@ import torch
 from torch import multiprocessing
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from radfuse import machine
 from radfuse.seg.unet.fit import Training, fit
 from radfuse.seg.unet.network import make_network
 
@@ -51,6 +52,7 @@ def train_together(training: Training) -> torch.nn.Module:
 
 def _process(rank: int, training: Training, port: int, told: Any) -> None:
     """Train as one of several; the first writes the network, and tells how it goes."""
+    machine.end_with_parent()  # torch's own way misses a kill while this process still imports
     places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": training.config.devices}
     places |= {"LOCAL_RANK": rank, "NODE_RANK": 0}
     os.environ.update({name: str(value) for name, value in places.items()})

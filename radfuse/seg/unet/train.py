@@ -74,9 +74,8 @@ def train(
         learned, held, plan, config, work, seed, plan.batch or config.batch, config.accumulate, config.steps
     )
     whole = replace(whole, progress=progress, say=say)
-    settled = work / _SETTLED
-    if settled.is_file():
-        whole = replace(whole, **json.loads(settled.read_text()))
+    if settled := _settled_before(work / _SETTLED):
+        whole = replace(whole, **settled)
     else:
         minutes = config.budget.minutes if config.budget is not None else None
         if minutes is not None:
@@ -130,6 +129,15 @@ def _settled(training: Training) -> torch.nn.Module:
     (training.work / f"{_SETTLED}.part").write_text(json.dumps(content))
     (training.work / f"{_SETTLED}.part").replace(training.work / _SETTLED)
     return _trained(training)
+
+
+def _settled_before(place: Path) -> dict[str, Any]:
+    """Return what a training that goes on settled on; nothing where it had not, or what a full stop left is no JSON."""
+    try:
+        found = json.loads(place.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _too_large(training: Training) -> InputError:

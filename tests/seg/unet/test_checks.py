@@ -12,11 +12,15 @@ from boxes import box, grid
 
 pytest.importorskip("torch", reason="training needs radfuse[train]")
 import torch
+from pydantic import ValidationError
 
 from radfuse.errors import InputError
+from radfuse.seg.nnunet.backend import NnunetSegmentation
 from radfuse.seg.unet.backend import UnetSegmentation
-from radfuse.seg.unet.checks import Log, hold_back, mean_dice
+from radfuse.seg.unet.checks import BEST, Checks, Log, hold_back, mean_dice
+from radfuse.seg.unet.fit import _is_of, _kept
 from radfuse.seg.unet.plan import make_plan
+from radfuse.seg.unet.train import _settled_before
 
 SHAPE = (12, 16, 16)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -80,9 +84,52 @@ def test_a_training_whose_weights_are_no_numbers_ends(tmp_path: Path, spoilt: bo
         log.on_train_batch_end(trainer, network, {"loss": torch.tensor(np.nan)})  # fp16 leaves such steps out
 
 
+def test_a_logger_that_stops_answering_is_told_with_where_to_go_on(tmp_path: Path) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise ConnectionError("refused")
+
+    network = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    told = SimpleNamespace(log_metrics=gone)
+    trainer = SimpleNamespace(global_step=0, max_steps=20, optimizers=[optimizer], logger=told)
+    log = Log(lambda *_: None, lambda _: None, None, tmp_path, 10, 1)
+    log.on_train_start(trainer)
+    trainer.global_step = 4
+    with pytest.raises(InputError, match=r"logger does not answer at step 4 \(refused\)\. Run again"):
+        log.on_train_batch_end(trainer, network, {"loss": torch.tensor(0.5)})
+
+
+@pytest.mark.parametrize("torn", [b"", b"PK\3\4 half of it", b"text"])
+def test_files_that_a_power_cut_tore_are_as_if_not_written(tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / BEST).write_bytes(torn)
+    assert _kept(tmp_path / BEST) == {}
+    assert not (tmp_path / BEST).exists()
+    (tmp_path / "settled.json").write_bytes(torn)
+    assert _settled_before(tmp_path / "settled.json") == {}
+    plan = make_plan(UnetSegmentation.model_validate({"labels": {"box": 1}}), [grid(SHAPE)])
+    checks = Checks(plan, (), 5, 2, tmp_path)
+    checks.load_state_dict({"dice": 0.5, "best": 0.7, "without": 2, "last": 5})
+    assert (checks.best, checks.without, checks.last) == (-1.0, 0, 5)  # the next check keeps its weights
+    torch.save({"weight": torch.ones(1)}, tmp_path / BEST)
+    assert _kept(tmp_path / BEST)["weight"] == 1
+
+
+def test_a_checkpoint_of_other_weights_is_not_gone_on_from() -> None:
+    network, other = torch.nn.Linear(2, 1), {"weight": torch.zeros(1, 3), "bias": torch.zeros(1)}
+    assert _is_of({"global_step": 8, "state_dict": network.state_dict()}, network)
+    for kept in ({}, {"global_step": 8}, {"global_step": 8, "state_dict": other}):
+        assert not _is_of(kept, network)
+
+
+@pytest.mark.parametrize("backend", [UnetSegmentation, NnunetSegmentation])
+def test_a_gpu_by_number_is_told_how_to_be_chosen(backend: type[UnetSegmentation | NnunetSegmentation]) -> None:
+    with pytest.raises(ValidationError, match="GPU 7 is chosen by the environment: CUDA_VISIBLE_DEVICES=7, and device"):
+        backend.model_validate({"labels": {"box": 1}, "device": "cuda:7"})
+
+
 def test_too_few_devices_are_told_before_anything_is_prepared() -> None:
     config = UnetSegmentation.model_validate({"labels": {"box": 1}, "device": "cpu", "devices": 4096})
-    with pytest.raises(InputError, match=r"segmentation\.devices is 4096, and there are .* cores here; lower it"):
+    with pytest.raises(InputError, match=r"segmentation\.devices is 4096, and of cores there are .* here; lower it"):
         config.check_training()
 
 

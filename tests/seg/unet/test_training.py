@@ -24,9 +24,10 @@ from radfuse.seg.export import export_network
 from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.predict import OnnxSegmenter
+from radfuse.seg.unet import together
 from radfuse.seg.unet import train as training
 from radfuse.seg.unet.backend import Budget, UnetSegmentation
-from radfuse.seg.unet.checks import Checks
+from radfuse.seg.unet.checks import BEST, Checks
 from radfuse.seg.unet.ensemble import Ensemble, train_networks
 from radfuse.seg.unet.learner import Learner
 from radfuse.seg.unet.network import make_network
@@ -285,8 +286,19 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     assert dice(mask, OnnxSegmenter(tmp_path / "network.onnx")(volume).array == 1) > 0.75
 
 
+def test_processes_that_train_together_end_with_who_started_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("radfuse.machine.end_with_parent", lambda: order.append("watches"))
+    monkeypatch.setattr("radfuse.seg.unet.together.fit", lambda _: order.append("trains"))
+    job: Any = SimpleNamespace(config=SimpleNamespace(devices=2))
+    monkeypatch.setattr("radfuse.seg.unet.together.replace", lambda training, **_: training)
+    monkeypatch.setattr("radfuse.seg.unet.together.os.environ", {})
+    together._process(1, job, 0, None)
+    assert order == ["watches", "trains"]
+
+
 NOT_HERE = {
-    "devices is 4096, and there are": {"devices": 4096},
+    "devices is 4096, and of cores there are": {"devices": 4096},
     "precision is fp16, which needs a GPU": {"precision": "fp16", "device": "cpu"},
 }
 
@@ -299,8 +311,9 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path, says: str) -> None:
         train(cases, plan, config, tmp_path / "work", 1)
 
 
-def test_a_check_that_was_not_due_is_none() -> None:
-    checks = Checks(make_plan(config_of(), [grid(SHAPE)]), (), 5, None, Path())
+def test_a_check_that_was_not_due_is_none(tmp_path: Path) -> None:
+    (tmp_path / BEST).touch()
+    checks = Checks(make_plan(config_of(), [grid(SHAPE)]), (), 5, None, tmp_path)
     checks.load_state_dict({"dice": 0.5, "best": 0.7, "without": 1, "last": 5})
     assert checks.state_dict() == {"dice": 0.5, "best": 0.7, "without": 1, "last": 5}
 
