@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from radfuse.results import Explanation
 
 _FAR = 1e100
-"""Standard deviations beyond which values are held: squares that overflow, one for each class, would leave no number."""
+"""Standard deviations beyond which values are held: squares of two classes that overflow would leave no number."""
 
 
 class NaiveBayes(Section):
