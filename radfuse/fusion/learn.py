@@ -131,7 +131,7 @@ def _weighed(training: Training, each: np.ndarray, usual: np.ndarray) -> tuple[n
 
 
 @dataclass(frozen=True)
-class _Member:
+class OneOf:
     """A learner among several."""
 
     model: Any
@@ -140,10 +140,11 @@ class _Member:
 
 
 @dataclass(frozen=True)
-class _Several:
+class Several:
     """Learners that can all add to a score known before."""
 
-    members: tuple[_Member, ...]
+    members: tuple[OneOf, ...]
+    shares: str = "learned"
     takes_offset: bool = True
 
     @property
@@ -157,20 +158,20 @@ def adding(training: Training) -> Training:
     model: Any = training.model
     choices = (
         [
-            _Member(own.model, own.selection, getattr(member, "weight", 1.0))
+            OneOf(own.model, own.selection, getattr(member, "weight", 1.0))
             for member, (_, own) in zip(model.members, _members(training), strict=True)
         ]
         if hasattr(model, "members")
         else []
     )
-    choices = choices or [_Member(model, training.selection)]
+    choices = choices or [OneOf(model, training.selection)]
     able = [choice for choice in choices if getattr(choice.model, "takes_offset", False)]
     able = [choice for choice in able if not getattr(choice.model, "adds_trees", False)] or able[:1]
     if not able:
         return replace(training, model=plain_model(training.outcome))
     if len(able) == 1:
         return replace(training, model=able[0].model, selection=able[0].selection or ())
-    return replace(training, model=_Several(tuple(able)))
+    return replace(training, model=Several(tuple(able), getattr(model, "shares", "learned")))
 
 
 def plain_model(outcome: Any) -> Model:

@@ -124,7 +124,8 @@ class FittedModel(Protocol):
     """A model that knows its training set.
 
     A dataclass with `coefficients` of shape (column,) whose prediction depends on x @ coefficients alone is a linear
-    model: a reduction that stands before it is folded into them, and it never hears of components.
+    model: a reduction that stands before it is folded into them, and it never hears of components. One may have a
+    `remark`: a sentence that the report is to have, as that it did not converge.
     """
 
     def predict(self, x: Array) -> Array:

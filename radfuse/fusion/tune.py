@@ -35,6 +35,7 @@ def _chain(training: Training, settings: Settings, scaling: Scaling, groups: lis
     groups, remarks = _selected(training, settings, scaling, groups)
     harmonised = scaling.harmonised
     model = _fitted(training, groups, np.arange(len(training.y)), [settings])[0]
+    remarks += [told for told in [str(getattr(model, "remark", ""))] if told]
     kept = np.concatenate([group.columns for group in groups])
     columns = columns_of(training, scaling, kept)
     taken = harmonised.only(kept) if harmonised is not None else None

@@ -43,6 +43,8 @@ _TEXTURES = (
 _SITES = ("north", "south", "west")
 _LOSS_MM, _SPREAD_MM, _NOISE = 0.4, 0.1, 0.5
 """Of a continuous outcome: mean, mm per unit of the score, and the scale of the logistic noise, of grades too."""
+RADIOMIC_TELLING, DEEP_TELLING = (3, 27, 51, 87, 123), (3, 20, 47)
+"""Positions, among the columns of their block, of those whose values make its part."""
 _TELLS = 2.0
 """Log odds of a phenotype by a block's part."""
 _GRADE_CUTS = (-1.8, -0.6, 0.6, 1.8)
@@ -294,14 +296,13 @@ def _radiomic(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.Da
                 len(people)
             )
     weights = np.array([1.0, -0.9, 0.8, 0.7, -0.6])
-    planted = np.array([1, 9, 17, 29, 41])
-    return pd.DataFrame(values, columns=names), sources[:, planted] @ weights
+    return pd.DataFrame(values, columns=names), sources[:, np.array(RADIOMIC_TELLING) // 3] @ weights
 
 
 def _deep(generator: np.random.Generator, people: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Dense features; the part is a sum over three columns."""
     values = _knees(generator, people, 64)
-    part = values[:, [3, 20, 47]] @ np.array([1.0, 0.8, -0.7])
+    part = values[:, DEEP_TELLING] @ np.array([1.0, 0.8, -0.7])
     return pd.DataFrame(values, columns=[f"dess/tibial_cartilage/deep_{i:03d}" for i in range(64)]), part
 
 

@@ -17,6 +17,9 @@ from radfuse.fusion.parts import Column, Settings
 if TYPE_CHECKING:
     from radfuse.results import Explanation
 
+_FAR = 1e100
+"""Standard deviations beyond which values are held: squares of two classes that overflow would leave no number."""
+
 
 class NaiveBayes(Section):
     """Gaussian naive Bayes; many columns that go together make it too sure.
@@ -70,6 +73,7 @@ class FittedNaiveBayes:
         """Return probabilities, shape (unit,)."""
         from scipy.special import expit
 
+        x = np.clip(x, -_FAR, _FAR)
         without, event = ((x - self.mean[i]) ** 2 @ self._weights(i) for i in (0, 1))
         return np.asarray(expit(self._constant() + event - without))
 
@@ -77,10 +81,11 @@ class FittedNaiveBayes:
         """Return squared distances to the means, weighted, and a sigmoid of their difference."""
         from onnx import helper
 
-        nodes, constants = [], {"constant": np.array(self._constant())}
+        nodes = [helper.make_node("Clip", [columns, "least", "most"], ["held"])]
+        constants = {"constant": np.array(self._constant()), "least": np.array(-_FAR), "most": np.array(_FAR)}
         for i, name in enumerate(("without", "event")):
             nodes += [
-                helper.make_node("Sub", [columns, f"{name}_mean"], [f"{name}_from_mean"]),
+                helper.make_node("Sub", ["held", f"{name}_mean"], [f"{name}_from_mean"]),
                 helper.make_node("Mul", [f"{name}_from_mean", f"{name}_from_mean"], [f"{name}_squares"]),
                 helper.make_node("MatMul", [f"{name}_squares", f"{name}_weights"], [f"{name}_log_density"]),
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +28,12 @@ class FittedLogistic:
     Attributes:
         intercept: of the score.
         coefficients: of the standardised columns, float64, shape (column,).
+        remark: what it fell back on; "" where nothing.
     """
 
     intercept: float
     coefficients: np.ndarray
+    remark: str = field(default="", kw_only=True)
 
     def score(self, x: np.ndarray) -> np.ndarray:
         """Return the log odds, shape (unit,)."""

@@ -102,11 +102,13 @@ class Svm(Section):
             machine.fit(data.x, data.y)
         slope, offset = platt(decisions, data.y)
         intercept = slope * float(machine.intercept_[0]) + offset
+        stopped = machine.fit_status_ != 0
+        remark = f"svm at c {settings['svm_c']:g} was taken as it stood after {_ITERATIONS:,} steps" if stopped else ""
         if self.kernel == "linear":
-            return FittedLogistic(intercept, data.back(slope * machine.coef_[0]))
+            return FittedLogistic(intercept, data.back(slope * machine.coef_[0]), remark=remark)
         points = np.ascontiguousarray(data.back(machine.support_vectors_.T).T)
         rows = reference_rows(data.back(data.x.T).T)
-        return FittedSvm(points, slope * machine.dual_coef_[0], intercept, gamma, rows)
+        return FittedSvm(points, slope * machine.dual_coef_[0], intercept, gamma, rows, remark)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class FittedSvm:
         intercept: of the log odds.
         gamma: inverse squared width.
         rows: of the training set, by which it is explained, shape (row, column).
+        remark: that it did not converge; "" where it did.
     """
 
     points: np.ndarray
@@ -126,6 +129,7 @@ class FittedSvm:
     intercept: float
     gamma: float
     rows: np.ndarray
+    remark: str = ""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (unit,)."""

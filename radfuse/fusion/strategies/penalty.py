@@ -10,19 +10,23 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from radfuse.config import Section
-from radfuse.fusion.learn import Learned, adding, learned
+from radfuse.fusion.learn import Learned, OneOf, Several, adding, learned
 from radfuse.fusion.link import EVERY_KIND
 from radfuse.fusion.models.class_weight import ClassWeight, weights_of
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.models.tried import Positives
-from radfuse.fusion.parts import Outcome, Settings, Training, Tuned
+from radfuse.fusion.parts import Outcome, Reduction, Selector, Settings, Training, Tuned
 from radfuse.fusion.regress import ridge_of
+
+Selection = tuple[Selector | Reduction, ...]
 
 
 class Penalty(Section):
     """Ridge regression in which each block has a penalty of its own, by how much of the score the prior gives it.
 
-    It weights the classes as the study's linear learner does.
+    It weights the classes, and chooses columns, as the study's linear learners do. Where these choose in several ways,
+    there is a regression of each, of which beforehand the first alone counts, and the others as they predict better in
+    the inner folds: forty units do not show which few columns tell, thousands do, and only all blocks side by side.
 
     Source:
         Boulesteix et al. 2017 (IPF-LASSO), doi:10.1155/2017/7691937, with ridge penalties.
@@ -38,18 +42,41 @@ class Penalty(Section):
 
     def learn(self, training: Training) -> Learned:
         """Fit all columns that selection keeps, their penalties by block."""
-        weight = getattr(adding(training).model, "class_weight", None)
+        linear = adding(training)
+        weight = getattr(linear.model, "class_weight", None)
         model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks), weight, training.outcome)
-        return learned(replace(training, model=model))
+        ways = _ways(training, linear)
+        if len(ways) == 1:
+            return learned(replace(training, model=model, selection=next(iter(ways))))
+        shares = getattr(linear.model, "shares", "learned")
+        usual = list(ways.values()) if shares == "fixed" else [1.0] + [0.0] * (len(ways) - 1)
+        members = tuple(OneOf(model, selection, weight) for selection, weight in zip(ways, usual, strict=True))
+        return learned(replace(training, model=Several(members, shares)))
 
     def fit(self, training: Training) -> Tuned:
         """Fit all columns that selection keeps, their penalties by block."""
         return self.learn(training).tuned()
 
 
+def _ways(training: Training, linear: Training) -> dict[Selection, float]:
+    """Return each way in which linear learners choose columns, and what they weigh together.
+
+    Components of several blocks together belong to no block: the study's own selection stands in for such a way.
+    """
+    members = getattr(linear.model, "members", None) or [OneOf(linear.model, linear.selection)]
+    ways: dict[Selection, float] = {}
+    for member in members:
+        way = tuple(training.selection if member.selection is None else member.selection)
+        if any(isinstance(step, Reduction) and step.jointly() for step in way):
+            way = tuple(training.selection)
+        ways[way] = ways.get(way, 0.0) + member.weight
+    return ways
+
+
 class _BlockRidge:
     """The model of the strategy; `weighs_blocks` asks for the block of each column."""
 
+    kind = "ridge"
     weighs_blocks = True
     takes_offset = True
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from exported import run_nodes
 
@@ -101,6 +102,18 @@ def test_predictions_are_probabilities_each_row_alone(name: str):
     assert found.std() > 0.01
     alone = [fitted(name).predict(row[None])[0] for row in rows]
     np.testing.assert_allclose(found, alone, rtol=0, atol=1e-12)
+
+
+@every
+def test_values_whose_squares_are_infinite_still_get_a_probability(name: str):
+    rows = 1e300 * random_rows(3)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = fitted(name).predict(rows)
+    assert ((found >= 0) & (found <= 1)).all()
+    columns = tuple(Column(f"column {i}", "deep", 0.0, 0.0, 1.0) for i in range(6))
+    content = Chain(tuple(column.name for column in columns), np.arange(6), columns, fitted(name)).to_onnx("deep", 0.5)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(["probability"], {"features": rows})[0], found, atol=1e-9)
 
 
 @every

@@ -50,6 +50,27 @@ def test_a_class_of_one_unit_is_refused():
         Svm().fit(x, y, {"svm_gamma": 1.0, "svm_c": 1.0}, 0)
 
 
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_a_machine_that_does_not_converge_is_told(kernel: str, monkeypatch: pytest.MonkeyPatch):
+    x, y = learnt(30)
+    blocks, people = {"radiomic": range(x.shape[1])}, np.arange(len(y))
+    names, outcome = [f"f{i}" for i in range(x.shape[1])], BinaryOutcome(column="event")
+    asked = {
+        "classifier": {"kind": "svm", "kernel": kernel, "c": [1.0]},
+        "inner_folds": 2,
+        "strategy": {"kind": "early"},
+    }
+    config = FusionConfig.model_validate(asked)
+
+    def remarks() -> tuple[str, ...]:
+        forget()
+        return fit_family(x, y, y, people, blocks, names, outcome, config, 7).remarks
+
+    assert remarks() == ()
+    monkeypatch.setattr("radfuse.fusion.models.svm._ITERATIONS", 3)
+    assert remarks() == ("svm at c 1 was taken as it stood after 3 steps",)
+
+
 def pairs(seed: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two knees a person, all but the same, and outcomes by chance: who has seen one knee knows the other."""
     generator = np.random.default_rng(seed)

@@ -19,7 +19,9 @@ from radfuse.fusion.models.lightgbm import LightGBM
 from radfuse.fusion.models.logistic import Logistic
 from radfuse.fusion.models.ridge import Ridge
 from radfuse.fusion.parts import Training
+from radfuse.fusion.selectors.lasso import Lasso
 from radfuse.fusion.selectors.mrmr import Mrmr
+from radfuse.fusion.selectors.pca import Pca
 from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
@@ -189,6 +191,39 @@ def test_penalties_by_block_are_a_ridge_of_scaled_columns() -> None:
     found = Penalty(spreads=(0.5,)).fit(training).fitted.predict(training.x)
     ridge = Early().fit(replace(training, model=Ridge(spreads=(1.5,)))).fitted.predict(training.x)
     np.testing.assert_allclose(found, ridge, atol=1e-7)
+
+
+def test_penalties_by_block_choose_columns_as_the_linear_learners_do() -> None:
+    """One regression of all columns, one of those of LASSO over all blocks, which many units ask for and few do not."""
+    training, unseen = blocks(11, 600, (0.6, 0.6, 0.6)), blocks(12, 2000, (0.6, 0.6, 0.6))
+    lasso = (Lasso(strengths=(0.5,)),)
+    both = Mean(members=(Ridge(spreads=(1.0,)), Member(model=Ridge(), selection=lasso, weight=0.5)))
+    found = Penalty(spreads=(1.0,)).fit(replace(training, model=both))
+    alone = Penalty(spreads=(1.0,)).fit(replace(training, selection=lasso))
+    assert found.settings["ridge 2.lasso_strength"] == alone.settings["lasso_strength"]
+    assert found.settings["share.ridge 2"] > 0.5
+    plain, mixed = (
+        auc(unseen.y, one.fitted.predict(unseen.x)) for one in (Penalty(spreads=(1.0,)).fit(training), found)
+    )
+    assert mixed > plain + 0.005
+    few = Penalty(spreads=(1.0,)).fit(replace(blocks(11, 40), model=both))
+    assert few.settings["share.ridge 2"] < 0.1
+    fixed = Penalty(spreads=(1.0,)).learn(replace(blocks(11, 40), model=both.model_copy(update={"shares": "fixed"})))
+    assert isinstance(fixed.part, Blend)
+    assert [term.weight for term in fixed.part.terms] == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_components_of_all_blocks_together_stand_in_no_regression_by_block() -> None:
+    training = blocks(13)
+    together = Mean(members=(Member(model=Ridge(spreads=(1.0,)), selection=(Pca(components=3, over="all"),)),))
+    found = Penalty(spreads=(1.0,)).fit(replace(training, model=together)).fitted.predict(training.x)
+    np.testing.assert_array_equal(found, Penalty(spreads=(1.0,)).fit(training).fitted.predict(training.x))
+
+
+def test_fixed_shares_stay_fixed_where_a_block_adds_to_another() -> None:
+    members = (Member(model=Ridge(spreads=(1.0,))), Member(model=Ridge(spreads=(0.1,)), weight=0.5))
+    training = replace(blocks(14), model=Mean(members=members, shares="fixed"))
+    assert not [name for name in Priority().fit(training).settings if ".share." in name]
 
 
 def test_trees_take_priority_where_the_learner_is_trees() -> None:
