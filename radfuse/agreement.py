@@ -83,7 +83,8 @@ def _images_are_complete(study: Study) -> None:
 def _check_normalised(study: Study) -> None:
     """Refuse to normalise an image by a region that is not made on it, where others are."""
     for name, settings in radiomics_of(study.cohort.images, study.sequences, study.radiomics).items():
-        here = [region.name for region in study.regions if made_on(region, name)]
+        whole = (region for region in study.regions if not isinstance(region, HabitatsRegion))
+        here = [region.name for region in whole if made_on(region, name)]
         by = next((region for region in study.regions if region.name == settings.normalize_region), None)
         if here and by is not None and by.name not in here:
             raise ValueError(
@@ -207,7 +208,8 @@ def _deep_has_a_network(study: Study) -> None:
     if unknown:
         raise ValueError(f"deep.regions names {min(unknown)!r}, which is not among regions")
     network = (*study.segmentation.sequences, *study.cohort.images)[0]
-    wanted = [region for region in study.regions if region.name in (study.deep.regions or (region.name,))]
+    whole = (region for region in study.regions if not isinstance(region, HabitatsRegion))
+    wanted = [region for region in whole if region.name in (study.deep.regions or (region.name,))]
     away = [region for region in wanted if not made_on(region, network)]
     if away and (study.deep.regions or away == wanted):
         raise ValueError(

@@ -207,7 +207,7 @@ def _each(design: Design, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Des
 def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str], bool]:
     """Return the names of what differs between the two fits, and of tables that were opened in an interpreter apart.
 
-    And whether the rows as they are make the same model again, which is tried where the two differ.
+    And whether either makes the same model again, which is tried where the two differ.
 
     Args:
         trial: what is fitted.
@@ -221,7 +221,8 @@ def differing(trial: Trial, *, apart: bool) -> tuple[list[str], list[str], bool]
     noise = replace(trial, design=poisoned(trial.design, trial.fold.test, trial.outcome))
     second, _ = fit(noise, later=True)
     changed = [name for name in first if first[name] != second.get(name)]
-    return changed, read, not changed or fit(trial, later=True)[0] == first
+    again = (fit(rows, later=True)[0] == before for rows, before in ((trial, first), (noise, second)))
+    return changed, read, not changed or all(again)
 
 
 def _here(trial: Trial, **_: bool) -> tuple[Mapping[str, str], list[str]]:

@@ -136,16 +136,13 @@ class TimedOutcome(Section):
         """Return at most as many folds as patients have the event.
 
         Raises:
-            ValueError: fewer than two patients have it, or none by the horizon.
+            ValueError: fewer than two patients have it.
         """
         count = len(set(patients[y[:, 1] == 1]))
         if count < 2:
             raise ValueError(
                 f"{counted(count, 'patient with an event is', 'patients with an event are')} too few for inner folds"
             )
-        first = y[y[:, 1] == 1, 0].min()
-        if first > self.horizon:
-            raise ValueError(f"no unit has the event by the horizon {self.horizon:g}, the first is at {first:g}")
         return min(wanted, count)
 
     def untold(self, train: np.ndarray, test: np.ndarray) -> Iterator[str]:
@@ -155,18 +152,29 @@ class TimedOutcome(Section):
             train: targets of the training units.
             test: those of the test units.
         """
-        last, by = f"the horizon {self.horizon:g}", test[test[:, 1] == 1, 0]
+        last = f"the horizon {self.horizon:g}"
+        by, learned = (rows[rows[:, 1] == 1, 0] for rows in (test, train))
         if not len(by):
             yield "no test unit has the event, so that nothing can be ranked in it alone"
         elif by.min() > self.horizon:
             yield f"no test unit has the event by {last}, so that there is no AUC of it in this fold"
-        if test[:, 0].max() < self.horizon:
+        if not self._known(test):
             yield f"no test unit was followed to {last}, the longest to {test[:, 0].max():g}"
-        if train[:, 0].max() < self.horizon:
+        if len(learned) and learned.min() > self.horizon:
+            yield (
+                f"no training unit has the event by {last}, the first is at {learned.min():g}: its probabilities are "
+                "guessed, from half the hazard by then"
+            )
+        if not self._known(train):
             yield (
                 f"no training unit was followed to {last}, the longest to {train[:, 0].max():g}: its probabilities are "
                 "of the event by then"
             )
+
+    def _known(self, y: np.ndarray) -> bool:
+        """Return whether somebody was followed to the horizon, or all had an event before."""
+        ends = y[:, 0] == y[:, 0].max()
+        return bool(y[:, 0].max() >= self.horizon or y[ends, 1:].any(axis=1).all())
 
     def targets(self, units: pd.DataFrame) -> np.ndarray:
         """Return time and event, float64, shape (unit, 2); behind them, where events compete, 1 for a competing one."""

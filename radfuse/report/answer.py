@@ -30,7 +30,7 @@ def answer(performance: Sequence[Any], comparisons: Sequence[Comparison], primar
     """
     measured = [item for item in performance if item.headline.value is not None]
     if not measured:
-        return [f"No {performance[0].measure} can be computed: no test set holds units to be told apart."]
+        return [f"No {performance[0].measure} can be computed: there are no units to be told apart."]
     named = next((item for item in measured if item.family == primary), None)
     head = named or max(measured, key=lambda item: item.headline.value)
     words = {

@@ -57,10 +57,10 @@ class Measured(Section):
 
 
 def folds_told(performance: Sequence[Measured]) -> str:
-    """Return over how many test folds headlines are averaged, where those are not all."""
+    """Return over how many test folds headlines are averaged, where those are some, and not all."""
     folds = performance[0].fold_values
     told = sum(all(item.fold_values.get(fold) is not None for item in performance) for fold in folds)
-    if told == len(folds):
+    if told in (0, len(folds)):
         return "test folds"
     return f"the {told} of {len(folds)} test folds whose units can be told apart"
 

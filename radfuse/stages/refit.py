@@ -92,7 +92,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    14,
+    15,
     jobs,
     work,
     write,

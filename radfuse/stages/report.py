@@ -394,7 +394,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    28,
+    29,
     jobs,
     work,
     write_files,

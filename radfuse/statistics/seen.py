@@ -94,7 +94,10 @@ class Seen:
         return uno(self.time, self.event, scores, patients, until, known, self.rival)
 
     def auc_at(self, scores: np.ndarray, patients: np.ndarray, when: float, known: Curve) -> AucSet:
-        """Return the AUC of events by a time; see `concordance.auc_at`."""
+        """Return the AUC of events by a time; NaN where nobody was followed so long. See `concordance.auc_at`."""
+        if not self.reaches(when):
+            count = scores.shape[1]
+            return AucSet(np.full(count, np.nan), np.full((count, count), np.nan), 0)
         return auc_at(self.time, self.event, scores, patients, when, known, self.rival)
 
     def brier(self, free: np.ndarray, when: np.ndarray, known: Curve) -> np.ndarray:

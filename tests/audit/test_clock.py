@@ -11,7 +11,10 @@ from radfuse.audit.clock import put_on_the_clock
 
 
 def test_whoever_tells_the_time_tells_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, names in ((time, ("time", "time_ns", "localtime", "gmtime")), (datetime, ("datetime", "date"))):
+    for module, names in (
+        (time, ("time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime")),
+        (datetime, ("datetime", "date")),
+    ):
         for name in names:
             monkeypatch.setattr(module, name, getattr(module, name))  # put back afterwards
     before, seconds, day = datetime.datetime.now(), time.time(), datetime.date.today()
@@ -24,5 +27,10 @@ def test_whoever_tells_the_time_tells_a_later_one(monkeypatch: pytest.MonkeyPatc
     assert time.gmtime(0).tm_year == 1970
     assert time.localtime(0) == time.localtime(0.0)
     assert (now.year, now.month, now.weekday()) != (before.year, before.month, before.weekday())
+    assert time.strftime("%Y-%m-%d %H") == now.strftime("%Y-%m-%d %H")
+    assert time.ctime()[:13] == time.asctime()[:13] == now.ctime()[:13]
+    assert time.strftime("%Y", (1999, *(1,) * 8)) == "1999"
+    assert issubclass(datetime.datetime, datetime.date)
+    assert not isinstance(before, type("Own", (datetime.datetime,), {}))
     assert isinstance(before, datetime.datetime)  # made by the class that was replaced
     assert isinstance(day, datetime.date)

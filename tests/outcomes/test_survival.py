@@ -127,13 +127,6 @@ def test_folds_need_patients_with_the_event() -> None:
         OUTCOME.folds_possible(y[2:], frame["patient"].to_numpy()[2:], 5)
 
 
-def test_a_training_set_needs_an_event_by_the_horizon() -> None:
-    y = np.array([[13.0, 1], [14.0, 1], [5.0, 0]])
-    with pytest.raises(ValueError, match="no unit has the event by the horizon 12, the first is at 13"):
-        OUTCOME.folds_possible(y, np.arange(3), 5)
-    assert OUTCOME.folds_possible(np.vstack([y, [12.0, 1]]), np.arange(4), 5) == 3
-
-
 def test_what_a_fold_cannot_tell_of_the_horizon_is_said() -> None:
     whole = np.array([[3.0, 1], [20.0, 0]])
     assert list(OUTCOME.untold(whole, whole)) == []
@@ -144,6 +137,12 @@ def test_what_a_fold_cannot_tell_of_the_horizon_is_said() -> None:
     ]
     (text,) = OUTCOME.untold(whole, late)
     assert text == "no test unit has the event by the horizon 12, so that there is no AUC of it in this fold"
+    (text,) = OUTCOME.untold(late, whole)
+    assert text == (
+        "no training unit has the event by the horizon 12, the first is at 13: its probabilities are guessed, from "
+        "half the hazard by then"
+    )
+    assert list(OUTCOME.untold(whole, np.array([[3.0, 1], [5.0, 1]]))) == []  # all had the event: nobody is missing
     (text,) = OUTCOME.untold(short, whole)
     assert text == (
         "no training unit was followed to the horizon 12, the longest to 5: its probabilities are of the event by then"

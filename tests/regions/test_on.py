@@ -144,7 +144,7 @@ def test_a_region_is_measured_on_its_sequence_alone_by_every_way(tmp_path: Path)
     assert result.exit_code == 0, result.output
     page = (tmp_path / "L/index.html").read_text()
     assert page.count("<h3>hot</h3>") == 1
-    assert "no region is made on t1" in page
+    assert "there is no region on t1" in page
     stable = run_study(study, tmp_path / "run", until="disturb")
     assert stable.failures == ()
     copies = json.loads((run.path / "features/stability/c1.json").read_text())["copies"]

@@ -52,7 +52,7 @@ def test_of_families_of_which_none_was_named_the_best_is_told_less_the_luck_of_t
     ]
     assert answer(both[1:], [], "deep") == ["The model deep has AUC 0.60 (0.50–0.70), which may be chance."]
     nothing = SimpleNamespace(measure="C", headline=Interval(value=None))
-    assert answer([nothing], [], None) == ["No C can be computed: no test set holds units to be told apart."]
+    assert answer([nothing], [], None) == ["No C can be computed: there are no units to be told apart."]
 
 
 def test_many_other_families_are_counted() -> None:

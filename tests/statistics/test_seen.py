@@ -22,6 +22,13 @@ def test_nothing_is_known_of_a_time_to_which_nobody_was_followed() -> None:
     assert np.isnan(parts[:, 1]).all()
 
 
+def test_competing_events_rank_nobody_at_a_time_to_which_nobody_was_followed() -> None:
+    frame = pd.DataFrame({"time": [2.0, 3, 4, 6], "event": [1, 0, 0, 0], "competing": [0, 1, 0, 0]})
+    seen, risk = Seen.of(frame), np.array([[0.9], [0.2], [0.5], [0.1]])
+    values = [seen.auc_at(risk, np.arange(4), when, seen.censoring()).values for when in (6.0, 7.0)]
+    assert [np.isnan(value).tolist() for value in values] == [[False], [True]]
+
+
 def test_all_is_known_of_units_that_all_had_the_event() -> None:
     seen = rows([2, 4], [1, 1])
     assert (seen.reaches(9), seen.had(9).value) == (True, 1.0)

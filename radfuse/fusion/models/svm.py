@@ -94,16 +94,18 @@ class Svm(Section):
         )
         decisions = np.empty(len(data.y))
         folds = inner_folds(people, data.y, min(_FOLDS, fewest), seed % 2**32)
+        stopped = 0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             for train, test in folds:
                 own = two_classes(data.y[train])
                 decisions[test] = machine.fit(data.x[train], own).decision_function(data.x[test])
-            machine.fit(data.x, data.y)
+                stopped += machine.fit_status_
+            stopped += machine.fit(data.x, data.y).fit_status_
         slope, offset = platt(decisions, data.y)
         intercept = slope * float(machine.intercept_[0]) + offset
-        stopped = machine.fit_status_ != 0
-        remark = f"svm at c {settings['svm_c']:g} was taken as it stood after {_ITERATIONS:,} steps" if stopped else ""
+        steps = f"did not converge in {_ITERATIONS:,} steps, and was taken as it stood then"
+        remark = f"svm at c {settings['svm_c']:g} {steps}" if stopped else ""
         if self.kernel == "linear":
             return FittedLogistic(intercept, data.back(slope * machine.coef_[0]), remark=remark)
         points = np.ascontiguousarray(data.back(machine.support_vectors_.T).T)

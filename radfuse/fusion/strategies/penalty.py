@@ -25,8 +25,9 @@ class Penalty(Section):
     """Ridge regression in which each block has a penalty of its own, by how much of the score the prior gives it.
 
     It weights the classes, and chooses columns, as the study's linear learners do. Where these choose in several ways,
-    there is a regression of each, of which beforehand the first alone counts, and the others as they predict better in
-    the inner folds: forty units do not show which few columns tell, thousands do, and only all blocks side by side.
+    there is a regression of each, of which beforehand that of the heaviest learner alone counts, and the others as they
+    predict better in the inner folds: forty units do not show which few columns tell, thousands do, and only all blocks
+    side by side.
 
     Source:
         Boulesteix et al. 2017 (IPF-LASSO), doi:10.1155/2017/7691937, with ridge penalties.
@@ -47,10 +48,10 @@ class Penalty(Section):
         model = _BlockRidge(self.spreads, self.ratios, tuple(training.blocks), weight, training.outcome)
         ways = _ways(training, linear)
         if len(ways) == 1:
-            return learned(replace(training, model=model, selection=next(iter(ways))))
+            return learned(replace(training, model=model, selection=ways[0][0]))
         shares = getattr(linear.model, "shares", "learned")
-        usual = list(ways.values()) if shares == "fixed" else [1.0] + [0.0] * (len(ways) - 1)
-        members = tuple(OneOf(model, selection, weight) for selection, weight in zip(ways, usual, strict=True))
+        usual = [weight if shares == "fixed" else float(not place) for place, (_, weight) in enumerate(ways)]
+        members = tuple(OneOf(model, way, weight) for (way, _), weight in zip(ways, usual, strict=True))
         return learned(replace(training, model=Several(members, shares)))
 
     def fit(self, training: Training) -> Tuned:
@@ -58,19 +59,20 @@ class Penalty(Section):
         return self.learn(training).tuned()
 
 
-def _ways(training: Training, linear: Training) -> dict[Selection, float]:
-    """Return each way in which linear learners choose columns, and what they weigh together.
+def _ways(training: Training, linear: Training) -> list[tuple[Selection, float]]:
+    """Return each way in which linear learners choose columns, and what they weigh together, the heaviest first.
 
     Components of several blocks together belong to no block: the study's own selection stands in for such a way.
     """
     members = getattr(linear.model, "members", None) or [OneOf(linear.model, linear.selection)]
-    ways: dict[Selection, float] = {}
+    ways: list[tuple[Selection, float]] = []
     for member in members:
         way = tuple(training.selection if member.selection is None else member.selection)
         if any(isinstance(step, Reduction) and step.jointly() for step in way):
             way = tuple(training.selection)
-        ways[way] = ways.get(way, 0.0) + member.weight
-    return ways
+        weight = sum(known for other, known in ways if other == way)  # by what they say: own steps may have no hash
+        ways = [(other, known) for other, known in ways if other != way] + [(way, weight + member.weight)]
+    return sorted(ways, key=lambda item: -item[1])
 
 
 class _BlockRidge:

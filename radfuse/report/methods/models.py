@@ -90,8 +90,8 @@ _STRATEGIES: dict[str, Callable[[Said], str]] = {
     ),
     "penalty": lambda it: (
         f"a ridge {'Cox regression' if it.regression == 'Cox' else 'regression'} with a penalty for each block "
-        f"({'after ' if it.regression == 'Cox' else ''}Boulesteix et al. 2017, doi:10.1155/2017/7691937) on the "
-        "columns that each linear learner sees"
+        f"({'after ' if it.regression == 'Cox' else ''}Boulesteix et al. 2017, doi:10.1155/2017/7691937), "
+        "on each set of columns that a linear learner, or the study's selection, chooses"
     ),
     "attention": lambda _: "a small attention network over blocks",
 }

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from radfuse import machine
 from radfuse.errors import InputError
+from radfuse.seg.memory import ran_out
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.unet.checks import BEST, Checks, Log
 from radfuse.seg.unet.learner import Learner
@@ -36,7 +37,7 @@ _BLOCK = 16
 """Channels oneDNN works on at once: thinner layers are quicker with channels last, by 1.2 to 1.6 times on AVX-512."""
 
 _UNREADABLE = (
-    *(pickle.UnpicklingError, struct.error, EOFError, OSError, RuntimeError, ValueError, LookupError, TypeError),
+    *(pickle.UnpicklingError, struct.error, EOFError, RuntimeError, ValueError, LookupError, TypeError),
     *(AttributeError, ImportError),
 )
 """What torch raises of a file that was cut: what is no pickle is read as if it were."""
@@ -93,6 +94,7 @@ def fit(training: Training) -> torch.nn.Module:
     done = int(kept["global_step"]) if _is_of(kept, model) else 0
     if kept and not done:
         training.say("a checkpoint of another network: from the start")
+    del kept  # the trainer reads it again
     if config.start_from is not None and not done:
         start_from(model.network, config.start_from)
         if model.averaged is not None:
@@ -177,12 +179,18 @@ def _kept(file: Path) -> dict[str, Any]:
     """Return what a training that goes on saved; what cannot be read is removed, and counts as not saved.
 
     A machine that loses its power leaves such files, whichever of them was written last.
+
+    Raises:
+        OSError: the disk does not let it be read.
+        RuntimeError: there is no memory for it.
     """
-    if not file.is_file():
-        return {}
     try:
         found = torch.load(file, weights_only=True, map_location="cpu")
-    except _UNREADABLE:
+    except FileNotFoundError:  # none yet, or another process has just removed it
+        return {}
+    except _UNREADABLE as error:
+        if ran_out(error):
+            raise
         found = None
     if isinstance(found, dict):
         return found

@@ -33,7 +33,7 @@ def logger(
     if name == "csv":
         return False
     if name == "mlflow":
-        return _mlflow(work / _RUN, title, settings)
+        return _mlflow(work / _RUN, title, settings, goes_on=done > 0)
     from lightning.pytorch.loggers import TensorBoardLogger
 
     found = TensorBoardLogger(work, name=TENSORBOARD, version="", purge_step=done + 1)
@@ -41,14 +41,14 @@ def logger(
     return found
 
 
-def _mlflow(place: Path, title: str, settings: Mapping[str, object]) -> Any:
-    """Return the run that a file names, or where none is, or somebody removed it, a new one."""
+def _mlflow(place: Path, title: str, settings: Mapping[str, object], *, goes_on: bool) -> Any:
+    """Return the run of a training that goes on, which a file names; else, or where somebody removed it, a new one."""
     uri = os.environ["MLFLOW_TRACKING_URI"]
     try:
         from lightning.pytorch.loggers import MLFlowLogger
         from mlflow.exceptions import MlflowException
 
-        before = place.read_text() if place.is_file() else None
+        before = place.read_text() if goes_on and place.is_file() else None
         try:
             if before is not None:
                 found = MLFlowLogger(tracking_uri=uri, run_id=before)
@@ -62,9 +62,9 @@ def _mlflow(place: Path, title: str, settings: Mapping[str, object]) -> Any:
             place.write_text(str(found.run_id))
         except MlflowException as error:
             raise InputError(
-                f"segmentation.logger is mlflow, which says: {error}. Look at MLFLOW_TRACKING_URI, {uri} now, or "
-                "set csv"
-            ) from error
+                f"segmentation.logger is mlflow, which says: {str(error).replace(uri, 'its address')}. Look at "
+                "MLFLOW_TRACKING_URI, or set csv"
+            ) from None  # it may hold a password
     except ImportError as error:
         raise InputError(
             f"segmentation.logger is mlflow, which is here and cannot be imported ({error}); pip install --upgrade "

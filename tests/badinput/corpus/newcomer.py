@@ -111,7 +111,11 @@ bad(
     *TIME,
     *tested_apart(lambda row: "test" if row < 14 else "train"),
     column(C, "months", lambda row: str(26 if row >= 14 else 10)),
-    says=("fold 'test'", "no unit has the event by the horizon 24, the first is at 26", "set|take"),
+    says=(
+        "fold 'test': no training unit has the event by the horizon 24, the first is at 26",
+        "cohort.outcome.horizon",
+    ),
+    code=0,
 )
 bad(
     "a training fold followed too short",

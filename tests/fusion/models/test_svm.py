@@ -68,7 +68,7 @@ def test_a_machine_that_does_not_converge_is_told(kernel: str, monkeypatch: pyte
 
     assert remarks() == ()
     monkeypatch.setattr("radfuse.fusion.models.svm._ITERATIONS", 3)
-    assert remarks() == ("svm at c 1 was taken as it stood after 3 steps",)
+    assert remarks() == ("svm at c 1 did not converge in 3 steps, and was taken as it stood then",)
 
 
 def pairs(seed: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ from radfuse.fusion.strategies.attention import Attention
 from radfuse.fusion.strategies.average import Average
 from radfuse.fusion.strategies.early import Early
 from radfuse.fusion.strategies.mean import MeanOfBlocks
-from radfuse.fusion.strategies.penalty import Penalty
+from radfuse.fusion.strategies.penalty import Penalty, _ways
 from radfuse.fusion.strategies.priority import Priority
 from radfuse.fusion.strategies.score import Score
 from radfuse.fusion.strategies.stack import Stack
@@ -211,6 +211,20 @@ def test_penalties_by_block_choose_columns_as_the_linear_learners_do() -> None:
     fixed = Penalty(spreads=(1.0,)).learn(replace(blocks(11, 40), model=both.model_copy(update={"shares": "fixed"})))
     assert isinstance(fixed.part, Blend)
     assert [term.weight for term in fixed.part.terms] == pytest.approx([2 / 3, 1 / 3])
+
+
+class Listed(Mrmr):
+    """A selector of a user's own, whose settings are a list."""
+
+    wanted: list[int] = [0]
+
+
+def test_ways_are_told_apart_by_what_they_say_and_the_heaviest_comes_first() -> None:
+    training = blocks(13)
+    light = Member(model=Ridge(spreads=(1.0,)), selection=(Listed(wanted=[1]),), weight=0.2)
+    members = (light, Member(model=Ridge(spreads=(0.1,))), light)
+    asked = replace(training, model=Mean(members=members))
+    assert [weight for _, weight in _ways(asked, adding(asked))] == [1.0, 0.4]
 
 
 def test_components_of_all_blocks_together_stand_in_no_regression_by_block() -> None:

@@ -114,6 +114,22 @@ def test_files_that_a_power_cut_tore_are_as_if_not_written(tmp_path: Path, torn:
     assert _kept(tmp_path / BEST)["weight"] == 1
 
 
+@pytest.mark.parametrize(
+    "error", [PermissionError("denied"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_checkpoint_that_cannot_be_read_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    torch.save({"weight": torch.ones(1)}, tmp_path / BEST)
+    monkeypatch.setattr("torch.load", refuse)
+    with pytest.raises(type(error), match=str(error)):
+        _kept(tmp_path / BEST)
+    assert (tmp_path / BEST).is_file()
+
+
 def test_a_checkpoint_of_other_weights_is_not_gone_on_from() -> None:
     network, other = torch.nn.Linear(2, 1), {"weight": torch.zeros(1, 3), "bias": torch.zeros(1)}
     assert _is_of({"global_step": 8, "state_dict": network.state_dict()}, network)

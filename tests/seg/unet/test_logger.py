@@ -69,13 +69,16 @@ def test_a_training_that_goes_on_stays_one_run_of_mlflow(tmp_path: Path, server:
     assert logger("mlflow", tmp_path, "fold 1", SETTINGS, 8).run_id == "1"
     server.runs.clear()
     assert logger("mlflow", tmp_path, "fold 1", SETTINGS, 8).run_id == "0"  # another server, which has no such run
+    fewer = {**SETTINGS, "batch": 1}  # it begins again, as memory was short
+    assert logger("mlflow", tmp_path, "fold 1", fewer, 0).run_id == "1"
+    assert server.runs["1"] == fewer
 
 
 def test_an_mlflow_that_does_not_answer_or_is_not_whole_is_told(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answers = False
-    with pytest.raises(InputError, match=r"says: connection refused\. Look at MLFLOW_TRACKING_URI, http://here"):
+    with pytest.raises(InputError, match=r"says: connection refused\. Look at MLFLOW_TRACKING_URI, or set csv"):
         logger("mlflow", tmp_path, "fold 1", SETTINGS, 0)
 
     def broken(*_: Any, **__: Any) -> None:
