@@ -56,7 +56,7 @@ def test_the_report_has_what_belongs_to_survival_and_nothing_else(survival_run) 
         "log-rank",
         "at risk",
         "median follow-up (months)",
-        "replaced by 60 months",
+        "“replaced” by 60 months",
         "difference in C",
     ):
         assert told in page
@@ -82,7 +82,7 @@ def test_the_bundle_predicts_probability_linear_predictor_and_survival(survival_
     assert family.largest_difference < 1e-5
     assert family.survival.hazard[-1] > 1
     card = (run / "bundle/MODEL_CARD.md").read_text()
-    assert "replaced by 60 months" in card
+    assert "“replaced” by 60 months" in card
     assert "| family | C | pooled C | AUC at 60 | Brier | slope |" in card
     assert "ensitivity" not in card
 
@@ -99,7 +99,7 @@ def test_the_bundle_is_measured_on_other_patients(survival_run) -> None:
     assert any("trained on" in remark for remark in found.remarks)
     assert found.comparisons[0].difference.value is not None
     assert "C at training (nested)" in page
-    whole = run.report.read_text(encoding="utf-8")
+    whole = (run / "report/index.html").read_text(encoding="utf-8")
     assert "Predicting the event <b>“replaced” by 60 months</b> for each" in " ".join(whole.split())
     assert "log-rank" in page
 
