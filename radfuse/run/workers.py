@@ -109,7 +109,7 @@ class Crew:
         return _Processes(work, self._team, self.beside(crew))
 
     def now(self, crew: CrewName) -> CrewName:
-        """Return who does it by now: for small jobs, processes that run already are quicker, and starting them is not."""
+        """Return who does it by now: processes that run already are quicker for small jobs; starting them is not."""
         return crew if crew != "running" else "cores" if self._team else "one"
 
     def at_once(self, crew: CrewName) -> int:
