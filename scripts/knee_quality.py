@@ -22,7 +22,7 @@ import radfuse as rf
 from radfuse.phantom.knee import KneePhantom, write_knee_phantom
 
 THOROUGH = (
-    "segmentation.steps=1500",
+    "segmentation.steps=1200",
     "segmentation.augmentation=light",
     "segmentation.ema=0.99",
     "segmentation.learning_rate=0.02",

@@ -56,7 +56,7 @@ def carry_out(
     _read_together(jobs, folder, crew, progress)
     turn = Turn(stage, folder, progress, len(jobs), retry_failed)
     left = turn.left_of(jobs)
-    how = stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in left])
+    how = crew.now(stage.crew if isinstance(stage.crew, str) else stage.crew([task.job for task in left]))
     turn.begins(1 if how == "one" else crew.at_once(how) if left else crew.count)
     if left and stage.ready is not None:
         _make_ready(stage.ready, left[0].job, progress)

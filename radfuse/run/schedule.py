@@ -16,8 +16,8 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from radfuse.errors import MachineError
 
 Job = TypeVar("Job")
-CrewName = Literal["one", "cores", "network", "gpu"]
-"""Who does a stage's jobs; see `Crew.each`."""
+CrewName = Literal["one", "running", "cores", "network", "gpu"]
+"""Who does a stage's jobs; see `Crew.each`, and `Crew.now` for "running"."""
 RETRIES = 2
 """Times that a job is begun again after its process died."""
 _MOMENT = 0.05

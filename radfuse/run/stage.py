@@ -30,9 +30,10 @@ class Stage(Generic[Job, Result]):
         spares: `Context` -> those of `needs` that it can do without this time.
         fails: a job that cannot be done drops its case from all that follows, stays the only one that failed, or stops
             the study.
-        crew: its jobs are done one after another here, or by a process a core; a stage that runs a network has one
-            process where there is a GPU, and a few threads there that read ahead and write behind. A function decides
-            by the jobs that are left.
+        crew: its jobs are done one after another here, or by a process a core, or by those that run already, which
+            suits jobs that take less time than a process that starts; a stage that runs a network has one process
+            where there is a GPU, and a few threads there that read ahead and write behind. A function decides by the
+            jobs that are left.
         desk: its work is given a private folder that outlives a kill, and tells how far it is.
         ready: called with the first job before any is done, and with somebody to tell.
         kin: of a job whose process remembers what others of its kin can use; None: they share nothing.

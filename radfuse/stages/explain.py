@@ -157,5 +157,5 @@ STAGE = Stage(
     what="explaining",
     needs=("fuse",),
     fails="stays",
-    crew="one",
+    crew="running",
 )

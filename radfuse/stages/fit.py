@@ -89,10 +89,10 @@ def work(job: FitJob) -> FittedFamily:
         return fit_fold(prepared.design, job.family, fold, *about)[0]
 
 
-def crew(jobs: Sequence[FitJob]) -> Literal["one", "cores"]:
-    """Return "one" for small tables: families share what they learn, and processes take longer to start than that."""
+def crew(jobs: Sequence[FitJob]) -> Literal["running", "cores"]:
+    """Return "running" for small tables: processes take longer to start than all of it."""
     size = sum(path.stat().st_size for path in jobs[0].design.glob("*.parquet")) if jobs else 0
-    return "cores" if size * len(jobs) > _MUCH else "one"
+    return "cores" if size * len(jobs) > _MUCH else "running"
 
 
 STAGE = Stage(

@@ -86,7 +86,9 @@ def test_a_result_that_does_not_pickle_is_one_failed_job() -> None:
 
 def test_processes_stay_for_the_next_work_and_leave_at_the_end() -> None:
     with Crew(2) as crew:
+        assert crew.now("running") == "one"
         first = {result for _, result in crew.each(process, [1, 2, 3, 4])}
+        assert crew.now("running") == "cores"
         assert {result for _, result in crew.each(process, [5, 6, 7, 8])} <= first
     for each in multiprocessing.active_children():
         each.join(20)
