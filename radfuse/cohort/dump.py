@@ -22,7 +22,7 @@ from radfuse.volume.dicom import header_of
 from radfuse.volume.series import Facts, facts_of, word_of
 
 _PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
-_UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; rename it"
+_UNREADABLE = "a name that is no text in UTF-8, or of several lines, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
 _WHOLE = ("days", "rows", "columns", "files")
 _TELLING = 4
@@ -136,29 +136,35 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
     told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
     series: dict[tuple[str, str], list[tuple[Path, Any]]] = defaultdict(list)
     faults: list[str] = []
-    packed = 0
+    packed, misnamed = 0, set[tuple[str, str]]()
     try:
         for path in files_in(batch.root / place.folder):
-            if path.name != _as_text(path.name):
-                faults.append(_UNREADABLE)
-                continue
             if path.suffix.lower() in _PACKED:
                 packed += 1
                 continue
+            odd = path.name != _as_text(path.name) or "\n" in path.name
+            faults += [_UNREADABLE] * odd
             try:
                 header = header_of(path)
             except InputError as error:
                 faults.append(str(error).replace(str(path), "a file", 1))
                 continue
-            if header is not None and "DirectoryRecordSequence" not in header:
-                said = facts_of(header)  # anonymisers may give all persons one UID
-                series[str(said["series_uid"] or ""), str(said["patient"] or "")].append((path, header))
+            if header is None or "DirectoryRecordSequence" in header:
+                continue
+            said = facts_of(header)
+            key = str(said["series_uid"] or ""), str(said["patient"] or "")  # anonymisers may give all persons one UID
+            if odd:
+                misnamed.add(key)
+            else:
+                series[key].append((path, header))
     except FileNotFoundError:
         return [told | {"series_uid": None, "fault": _UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
-    rows = [told | series_row(uid, files, alone=alone) for (uid, _), files in series.items()]
+    rows = [told | series_row(key[0], files, alone=alone) for key, files in series.items()]
+    for key, row in zip(series, rows, strict=True):
+        row["fault"] = row["fault"] or (f"a slice has {_UNREADABLE}" if key in misnamed else None)
     if packed:
         fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
         rows.append(told | {"series_uid": None, "fault": fault, "files": packed})

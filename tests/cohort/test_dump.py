@@ -210,6 +210,13 @@ def test_packed_files_and_names_that_are_no_text_are_counted(heap: Path, tmp_pat
     assert index.loc[index["folder"] == "later", "series_uid"].notna().sum() == 1
 
 
+def test_a_series_of_which_a_slice_cannot_be_named_is_left_out(heap: Path, tmp_path: Path) -> None:
+    """Without its last slice it would look like a whole one."""
+    (heap / "later" / "3.dcm").rename(heap / "later" / "3\n.dcm")
+    index = index_dump(heap, tmp_path / "heap.series.parquet").set_index("folder")
+    assert "a slice has a name that is no text in UTF-8, or of several lines" in index.loc["later", "fault"].iloc[0]
+
+
 def test_a_series_that_lies_there_twice_is_one(heap: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(heap, heap / "backup")
     dicom_index(heap, tmp_path / "heap.csv")
