@@ -45,7 +45,7 @@ class SubchondralRegion(KneeRegion):
         cut_by = several(self.femoral_cartilage) if set(cartilage) & set(several(self.femoral_cartilage)) else ()
         return (*bone, *cartilage, *several(self.tibial_cartilage), *cut_by)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         bone, cartilage = several(self.bone), several(self.cartilage)
         if self.half is None and self.below == "cartilage":

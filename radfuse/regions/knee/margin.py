@@ -36,7 +36,7 @@ class MarginRegion(KneeRegion):
         cut_by = several(self.femoral_cartilage) if set(cartilage) & set(several(self.femoral_cartilage)) else ()
         return (*bone, *cartilage, *tibial, *cut_by)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         joint = self.joint(scene)
         index = joint.bone(several(self.bone), several(self.cartilage)).margin(self.width_mm)
