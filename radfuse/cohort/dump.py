@@ -144,12 +144,8 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
                 continue
             odd = path.name != _as_text(path.name) or "\n" in path.name
             faults += [_UNREADABLE] * odd
-            try:
-                header = header_of(path)
-            except InputError as error:
-                faults.append(str(error).replace(str(path), "a file", 1))
-                continue
-            if header is None or "DirectoryRecordSequence" in header:
+            header = _header(path, faults)
+            if header is None:
                 continue
             said = facts_of(header)
             key = str(said["series_uid"] or ""), str(said["patient"] or "")  # anonymisers may give all persons one UID
@@ -171,6 +167,16 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
     if faults or not rows:
         rows.append(told | {"series_uid": None, "fault": faults[0] if faults else None, "files": len(faults)})
     return rows
+
+
+def _header(path: Path, faults: list[str]) -> Any:
+    """Return what a file of a series says, None of another; what is wrong with it is added to the faults."""
+    try:
+        header = header_of(path)
+    except InputError as error:
+        faults.append(str(error).replace(str(path), "a file", 1))
+        return None
+    return None if header is None or "DirectoryRecordSequence" in header else header
 
 
 def _as_text(name: str) -> str:

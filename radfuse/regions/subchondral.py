@@ -37,6 +37,10 @@ class SubchondralRegion(KneeRegion):
             raise ValueError(f"from_mm {self.from_mm:g} is not below depth_mm {self.depth_mm:g}, where the band ends")
         return self
 
+    def thin_mm(self) -> float:
+        """Return the thickness of its band."""
+        return self.depth_mm - self.from_mm
+
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
         bone, cartilage = several(self.bone), several(self.cartilage)

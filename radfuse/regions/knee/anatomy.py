@@ -32,6 +32,10 @@ class KneeRegion(NamedRegion):
     tibial_cartilage: Labels = "tibial_cartilage"
     """Label, or one for each plate, by name or number; the knee's axes are found by it."""
 
+    def thin_mm(self) -> float | None:
+        """Return how thick it is by its settings alone; None: as its labels are."""
+        return None
+
     def mask(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         from radfuse.regions.knee.thick import cut_finely

@@ -30,6 +30,10 @@ class MarginRegion(KneeRegion):
     width_mm: PositiveFloat = 5.0
     """How far from the rim it reaches."""
 
+    def thin_mm(self) -> float:
+        """Return its width."""
+        return self.width_mm
+
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
         bone, cartilage, tibial = map(several, (self.bone, self.cartilage, self.tibial_cartilage))
