@@ -57,7 +57,7 @@ def read_index(file: Path) -> pd.DataFrame:
 def _placed(draft: Draft, index: pd.DataFrame, uid: str, row: int, column: str) -> str:
     """Return the folder of a series, relative to the table; the UID itself where there is none."""
     known = index.loc[[uid]] if uid in index.index else index.iloc[:0]
-    images = known["image"].dropna().unique() if "image" in known else ()
+    images: list[str] = [*known["image"].dropna().unique()] if "image" in known else []
     if len(images) == 1:
         return os.path.relpath(Path(known["here"].iloc[0]) / images[0], draft.folder)
     if len(known) == 1 and bool(known["alone"].iloc[0]):
@@ -65,7 +65,7 @@ def _placed(draft: Draft, index: pd.DataFrame, uid: str, row: int, column: str) 
         return os.path.relpath(Path(first["here"]) / first["root"] / first["folder"], draft.folder)
     if known.empty:
         fault = "no series of this UID is in cohort.series_index; index the images again, or correct the cell"
-    elif len(images):
+    elif images:
         fault = "persons share this UID in cohort.series_index; take the `image` of the table that was written with it"
     else:
         fault = "this series lies beside others or in several folders; run `radfuse dicom index` again, which links it"
