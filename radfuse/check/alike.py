@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from radfuse.config import Section
 from radfuse.errors import InputError, Problem, listed
 from radfuse.radiomics.config import RadiomicsConfig
 from radfuse.radiomics.plan import plan_of
 from radfuse.radiomics.settings import Plan
+from radfuse.regions.knee.anatomy import KneeRegion
+from radfuse.regions.named import made_on
 from radfuse.sequences import SequenceConfig
 from radfuse.volume.grid import Grid, orientation_of
 from radfuse.volume.stack import brought
@@ -23,6 +26,8 @@ _BY_VOXEL = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
 _APART = 1.25
 """Voxels of which the largest is longer by more than so many times along an axis are of several sizes."""
 _SHOWN = 4
+_THIN = 1.25
+"""Bands of no more slices than that are mostly the work of where these lie; docs/regions.md has the numbers."""
 
 
 def remarks_on_grids(
@@ -88,6 +93,31 @@ def remarks_on_scales(
                 "within: body}, or take radiomics.bin_count"
             )
             found.append(Problem(f"sequences.{name}.normalise", text, severity="warning"))
+    return found
+
+
+def remarks_on_bands(regions: Sequence[Section], grids: Mapping[str, Mapping[str, Grid]]) -> list[Problem]:
+    """Return, as warnings, which bands of a knee are thinner than the slices that they are seen in, or hardly thicker.
+
+    Args:
+        regions: of the study.
+        grids: sequence -> case -> where its voxels lie.
+    """
+    found = []
+    bands = [(one, thin) for one in regions if isinstance(one, KneeRegion) and (thin := one.thin_mm()) is not None]
+    for sequence, here in grids.items():
+        slices = {case: max(grid.spacing_zyx_mm) for case, grid in here.items()}
+        some = [(one.name, thin) for one, thin in bands if made_on(one, sequence)]
+        thick = {case: mm for case, mm in slices.items() if any(thin < _THIN * mm for _, thin in some)}
+        if not thick:
+            continue
+        mm, (case, count) = max(thick.values()), (next(iter(thick)), len(thick))
+        named = listed(f"{name} ({thin:g} mm)" for name, thin in some if thin < _THIN * mm)
+        text = (
+            f"slices are up to {mm:.3g} mm apart ({case}; {count} of {len(slices)} cases), and hold no band so thin: "
+            f"where they lie decides what {named} cover; make bands thicker, or compare only scans of equal slices"
+        )
+        found.append(Problem(f"sequences.{sequence}", text, severity="warning"))
     return found
 
 

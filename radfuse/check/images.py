@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
+from radfuse.check.alike import remarks_on_bands, remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
@@ -125,6 +125,7 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     ragged = any(getattr(region, "kind", "") in _RAGGED for region in study.regions)
     measured = radiomics_of(config.images, study.sequences, study.radiomics)
     found += [*remarks_on_grids(measured, grids, ragged=ragged), *remarks_on_scales(measured, study.sequences)]
+    found += remarks_on_bands(study.regions, grids)
     if backend.source != "manual":
         found += remarks_on_channels({name: grids[name] for name in backend.sequences})
     if study.trains and isinstance(backend, OnnxNetworks):

@@ -38,7 +38,7 @@ def dicom_index(
 
     A radiograph is named as the file it is, by a link that ends in .dcm where its own name does not.
     """
-    from radfuse.cohort.dump import COLUMNS, cohort_of, index_dump
+    from radfuse.cohort.dump import COLUMNS, cohort_of, index_dump, note_images
     from radfuse.cohort.links import link_series
     from radfuse.cohort.made import check_table, require_own, write_made
     from radfuse.cohort.pseudonyms import pseudonyms, read_salt
@@ -49,7 +49,8 @@ def dicom_index(
     require_own(out_, [*COLUMNS, "image"], force=force)
     salt = None if pseudonymise is None else read_salt(pseudonymise)
     with progress() as tell:
-        index = index_dump(root, out_.with_name(f"{out_.stem}.series.parquet"), tell)
+        series_index = out_.with_name(f"{out_.stem}.series.parquet")
+        index = index_dump(root, series_index, tell)
     people = sorted(index["patient"].dropna().unique())
     dump = cohort_of(index, root, None if salt is None else pseudonyms(people, salt))
     place = out_.with_name(f"{out_.stem}.images")
@@ -68,6 +69,8 @@ def dicom_index(
         else os.path.relpath(Path(str(dump.series[case])).resolve(), here)
         for case in dump.rows["case_id"]
     ]
+    cases = dump.rows["case_id"]
+    note_images(series_index, {dump.keys[case]: image for case, image in zip(cases, images, strict=True)})
     write_made(out_, {out_: dump.rows.assign(image=images).to_csv(index=False).encode()})
     _show(dump, out_)
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from radfuse.cohort.dump_rows import OTHERS, files_in, series_row
+from radfuse.cohort.spread import joined
 from radfuse.cohort.times import days_of
 from radfuse.errors import InputError, listed
 from radfuse.run.folder import Progress
-from radfuse.run.index import grown_index
-from radfuse.volume.dicom import has_real_pixels, header_of, is_image, text_of
-from radfuse.volume.refused import refusal_of
-from radfuse.volume.series import Facts, depth_of, facts_of, missing_bytes, place_along, word_of
+from radfuse.run.index import grown_index, write_index
+from radfuse.volume.dicom import header_of
+from radfuse.volume.series import Facts, facts_of, word_of
 
-_OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
-"""Modalities that are no images, as is what has no rows; they are in the index, and not in the table."""
 _PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
-_UNREADABLE = "a name that is no text in UTF-8, or of what is gone by now; rename it"
+_UNREADABLE = "a name that is no text in UTF-8, or of several lines, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
+_WHOLE = ("days", "rows", "columns", "files")
 _TELLING = 4
 """Characters of an id from which on it is sought in descriptions: shorter ones are numbers of anything there."""
 COLUMNS = ("case_id", "patient_id", "study", "days", *_KEPT, "files", "remark")
@@ -60,11 +58,11 @@ class Folders:
 
 
 def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> pd.DataFrame:
-    """Return a row for each series of each folder below a root; reads what is new or changed alone.
+    """Return a row for each series below a root, over however many folders; reads what is new or changed alone.
 
     Columns: those of `volume.series.facts_of`, folder, root (relative to the file), files, names (of the files, where
     the folder holds others too, and of a single file), alone, slice_mm, fault, and remark: why it will not be read, as
-    far as headers tell; a folder that holds no DICOM has a row without series_uid.
+    far as headers tell; a folder that holds no DICOM has a row without series_uid. The file has a row for each folder.
 
     Raises:
         InputError: no folder, no DICOM file below it, or a file that is no index.
@@ -81,7 +79,24 @@ def index_dump(root: Path, file: Path, progress: Progress = lambda *_: None) -> 
         faults = listed(index["fault"].dropna().unique())
         told = "" if faults == "none" else f" ({faults})"
         raise InputError(f"{root} holds no DICOM file that can be used{told}; give the folder in which they lie")
-    return index
+    return joined(index, root, file, progress)
+
+
+def note_images(file: Path, images: Mapping[tuple[str, str], str]) -> None:
+    """Note in an index where each series is read from, column `image`, for tables that name it by its UID.
+
+    Args:
+        file: of the index.
+        images: UID and PatientID of a series -> folder or file, relative to the index; others have none.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    index = pd.read_parquet(file)
+    keys = zip(index["series_uid"], index["patient"], strict=True)
+    said = pd.Series([images.get(key) for key in keys], index.index, dtype=object)
+    if "image" not in index or not said.equals(index["image"]):
+        write_index(file, index.assign(image=said))
 
 
 def _walk(root: Path) -> Iterator[Folder]:
@@ -121,31 +136,31 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
     told: Facts = {"folder": place.folder, "changed": place.changed, "root": batch.away}
     series: dict[tuple[str, str], list[tuple[Path, Any]]] = defaultdict(list)
     faults: list[str] = []
-    packed = 0
+    packed, misnamed = 0, set[tuple[str, str]]()
     try:
-        for path in sorted(
-            item for item in (batch.root / place.folder).iterdir() if item.is_file() and item.name[0] != "."
-        ):
-            if path.name != _as_text(path.name):
-                faults.append(_UNREADABLE)
-                continue
+        for path in files_in(batch.root / place.folder):
             if path.suffix.lower() in _PACKED:
                 packed += 1
                 continue
-            try:
-                header = header_of(path)
-            except InputError as error:
-                faults.append(str(error).replace(str(path), "a file", 1))
+            odd = path.name != _as_text(path.name) or "\n" in path.name
+            faults += [_UNREADABLE] * odd
+            header = _header(path, faults)
+            if header is None:
                 continue
-            if header is not None and "DirectoryRecordSequence" not in header:
-                said = facts_of(header)  # anonymisers may give all persons one UID
-                series[str(said["series_uid"] or ""), str(said["patient"] or "")].append((path, header))
+            said = facts_of(header)
+            key = str(said["series_uid"] or ""), str(said["patient"] or "")  # anonymisers may give all persons one UID
+            if odd:
+                misnamed.add(key)
+            else:
+                series[key].append((path, header))
     except FileNotFoundError:
         return [told | {"series_uid": None, "fault": _UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
-    rows = [told | _series(uid, files, alone=alone) for (uid, _), files in series.items()]
+    rows = [told | series_row(key[0], files, alone=alone) for key, files in series.items()]
+    for key, row in zip(series, rows, strict=True):
+        row["fault"] = row["fault"] or (f"a slice has {_UNREADABLE}" if key in misnamed else None)
     if packed:
         fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
         rows.append(told | {"series_uid": None, "fault": fault, "files": packed})
@@ -154,32 +169,19 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
     return rows
 
 
+def _header(path: Path, faults: list[str]) -> Any:
+    """Return what a file of a series says, None of another; what is wrong with it is added to the faults."""
+    try:
+        header = header_of(path)
+    except InputError as error:
+        faults.append(str(error).replace(str(path), "a file", 1))
+        return None
+    return None if header is None or "DirectoryRecordSequence" in header else header
+
+
 def _as_text(name: str) -> str:
     """Return a name with question marks for bytes that are no UTF-8."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _series(uid: str, files: Sequence[tuple[Path, Any]], *, alone: bool) -> Facts:
-    """Return the row of one series in one folder."""
-    row = facts_of(files[0][1])
-    images = [(path, header) for path, header in files if is_image(header)]
-    row |= {} if images else {"rows": 0, "columns": 0}
-    levels = sorted(level for _, header in images if (level := place_along(header)) is not None)
-    depth = depth_of(images[0][1], images[-1][1]) if len(images) > 1 else None
-    steps = [high - low for low, high in itertools.pairwise(levels)]
-    whole = alone and len(files) > 1  # of a single file, maybe a radiograph, the table names it
-    row |= {"files": len(files), "alone": alone, "names": None if whole else "\n".join(path.name for path, _ in files)}
-    row |= {"slice_mm": sorted(steps)[len(steps) // 2] if steps and depth is not None else row["thickness_mm"]}
-    instances = sorted(text_of(header, "SOPInstanceUID") for _, header in files)
-    row |= {"instances": hashlib.sha256("\n".join(instances).encode()).hexdigest() if all(instances) else None}
-    cut = [path.name for path, header in images if missing_bytes(header, path.stat().st_size)]
-    fault = f"{len(cut)} of {len(files)} files are cut off; copy the series again" if cut else None
-    if any(has_real_pixels(header) for _, header in images):
-        fault = "pixels are real numbers (FloatPixelData), which are not read; save the series as NIfTI"
-    if not uid and not cut:
-        fault = "files without SeriesInstanceUID; export them again"
-    wanted = fault is None and images and row["modality"] not in _OTHERS
-    return row | {"fault": fault, "remark": refusal_of(images) if wanted else None}
 
 
 @dataclass(frozen=True)
@@ -191,11 +193,13 @@ class Dump:
             modality, description, sizes, files, remark (why it will not be read).
         series: case_id -> its folder, or its files where the folder holds others too; of a flat image its file.
         flat: cases whose image is one file that does not say where it lies, a radiograph for example.
+        keys: case_id -> UID and PatientID of its series.
         left_out: why series are not in the table, with their number.
     """
 
     rows: pd.DataFrame
     series: Mapping[str, Path | list[Path]]
+    keys: Mapping[str, tuple[str, str]]
     left_out: Mapping[str, int]
     flat: frozenset[str] = frozenset()
 
@@ -220,46 +224,39 @@ def cohort_of(index: pd.DataFrame, root: Path, names: Mapping[str, str] | None) 
             nameless
         )
     usable = usable[usable["patient"].notna()]
-    others = usable["modality"].isin(_OTHERS) | (usable["rows"] == 0)
+    others = usable["modality"].isin(OTHERS) | (usable["rows"] == 0)
     if others.any():
         left_out["no images (reports, segmentations, plans)"] += int(others.sum())
     usable = usable[~others]
     if usable.empty:
         why = listed(f"{why} ({count})" for why, count in left_out.items())
         raise InputError(f"no series below {root} can be used: {why}; look at the files, and export them again")
-    copies = _copied(usable)
-    if copies.any():
-        left_out["copies of a series that lies in another folder as well"] += int(copies.sum())
-    usable = usable[~copies]
     usable = _renamed(usable, names or {})
     usable = usable.assign(days=days_of(usable["date"].map(_dashed)))
     first = usable.groupby("patient_id")["days"].transform("min")
     usable = usable.assign(days=usable["days"] - first)
-    groups = list(
-        usable.sort_values(["patient_id", "days", "series_uid"]).groupby(["patient_id", "series_uid"], sort=False)
-    )
     studies: dict[str, dict[str, int]] = defaultdict(dict)
     rows, flat, count = [], set(), dict.fromkeys(usable["patient_id"], 0)
     series: dict[str, Path | list[Path]] = {}
-    for (patient, _), some in groups:
-        one = some.iloc[0]
+    keys: dict[str, tuple[str, str]] = {}
+    for _, one in usable.sort_values(["patient_id", "days", "series_uid"]).iterrows():
+        patient = one["patient_id"]
         count[patient] += 1
         known = studies[patient]
         study = known.setdefault(str(one["study_uid"]), len(known) + 1)
         case = f"{patient}_{study}_{count[patient]:03d}"
-        alone = len(some) == 1 and bool(one["alone"])
-        files = [] if alone and int(one["files"]) > 1 else _files(some, root)
+        files = [] if one["alone"] and int(one["files"]) > 1 else _files(one, root)
         if len(files) == 1 and pd.isna(one["plane"]) and one["frames"] == 1:
             flat.add(case)
             series[case] = files[0]
         else:
-            series[case] = root / one["folder"] if alone else files
+            series[case] = root / one["folder"] if one["alone"] else files
+        keys[case] = (one["series_uid"], one["patient"])
         told = {"case_id": case, "patient_id": patient, "study": study, "days": one["days"]}
-        remark = one.get("remark") if len(some) == 1 else None  # no folder alone says how the whole lies
-        rows.append(told | {name: one[name] for name in _KEPT} | {"files": int(some["files"].sum()), "remark": remark})
+        rows.append(told | {name: one[name] for name in (*_KEPT, "files")} | {"remark": one.get("remark")})
     table = pd.DataFrame(rows)
-    whole = {name: table[name].astype("Float64").round().astype("Int64") for name in ("days", "rows", "columns")}
-    return Dump(table.assign(**whole), series, left_out, frozenset(flat))
+    whole = {name: table[name].astype("Float64").round().astype("Int64") for name in _WHOLE}
+    return Dump(table.assign(**whole), series, keys, left_out, frozenset(flat))
 
 
 def _renamed(usable: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -284,28 +281,14 @@ def _without_id(said: str, person: str, name: str) -> str:
     return re.sub(word_of(person), lambda _: name, said, flags=re.IGNORECASE)
 
 
-def _copied(usable: pd.DataFrame) -> pd.Series:
-    """Return which rows hold the same instances as one before them; an older index does not say."""
-    if "instances" not in usable:
-        return pd.Series(data=False, index=usable.index)
-    return usable["instances"].notna() & usable.duplicated(["series_uid", "patient", "instances"])
-
-
 def _dashed(date: object) -> str | None:
     """Return 20041006 as 2004-10-06."""
     text = str(date)
     return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdigit() else None
 
 
-def _files(some: pd.DataFrame, root: Path) -> list[Path]:
-    """Return the files of a series that lie in several folders, or beside others."""
-    found = []
-    for row in some.itertuples():
-        folder = root / row.folder
-        names = (
-            row.names.split("\n")
-            if isinstance(row.names, str)
-            else sorted(item.name for item in folder.iterdir() if item.is_file() and item.name[0] != ".")
-        )
-        found += [folder / name for name in names]
-    return found
+def _files(one: pd.Series, root: Path) -> list[Path]:
+    """Return the files of a series that lies in several folders, or beside others."""
+    folder = root / one["folder"]
+    names = one["names"]
+    return [folder / name for name in names.split("\n")] if isinstance(names, str) else files_in(folder)

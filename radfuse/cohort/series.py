@@ -57,12 +57,17 @@ def read_index(file: Path) -> pd.DataFrame:
 def _placed(draft: Draft, index: pd.DataFrame, uid: str, row: int, column: str) -> str:
     """Return the folder of a series, relative to the table; the UID itself where there is none."""
     known = index.loc[[uid]] if uid in index.index else index.iloc[:0]
+    images: list[str] = [*known["image"].dropna().unique()] if "image" in known else []
+    if len(images) == 1:
+        return os.path.relpath(Path(known["here"].iloc[0]) / images[0], draft.folder)
     if len(known) == 1 and bool(known["alone"].iloc[0]):
         first = known.iloc[0]
         return os.path.relpath(Path(first["here"]) / first["root"] / first["folder"], draft.folder)
     if known.empty:
         fault = "no series of this UID is in cohort.series_index; index the images again, or correct the cell"
+    elif images:
+        fault = "persons share this UID in cohort.series_index; take the `image` of the table that was written with it"
     else:
-        fault = "this series shares its folder with others; take the table that `radfuse dicom index` wrote, with links"
+        fault = "this series lies beside others or in several folders; run `radfuse dicom index` again, which links it"
     draft.problem(fault, row, column)
     return uid

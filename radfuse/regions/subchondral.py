@@ -37,6 +37,10 @@ class SubchondralRegion(KneeRegion):
             raise ValueError(f"from_mm {self.from_mm:g} is not below depth_mm {self.depth_mm:g}, where the band ends")
         return self
 
+    def thin_mm(self) -> float:
+        """Return the thickness of its band."""
+        return self.depth_mm - self.from_mm
+
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
         bone, cartilage = several(self.bone), several(self.cartilage)
@@ -45,7 +49,7 @@ class SubchondralRegion(KneeRegion):
         cut_by = several(self.femoral_cartilage) if set(cartilage) & set(several(self.femoral_cartilage)) else ()
         return (*bone, *cartilage, *several(self.tibial_cartilage), *cut_by)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         bone, cartilage = several(self.bone), several(self.cartilage)
         if self.half is None and self.below == "cartilage":

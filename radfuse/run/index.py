@@ -68,11 +68,11 @@ def grown_index(
         done += count
         progress("reading headers", done, len(places))
         if time.monotonic() - saved > _SAVED_EVERY:
-            _write(file, pd.DataFrame(rows))
+            write_index(file, pd.DataFrame(rows))
             saved = time.monotonic()
     index = pd.DataFrame(rows).sort_values("folder", kind="stable", ignore_index=True)
     if new or len(index) != len(known):
-        _write(file, index)
+        write_index(file, index)
     return index
 
 
@@ -116,7 +116,12 @@ def _known(file: Path) -> pd.DataFrame:
     return known
 
 
-def _write(file: Path, index: pd.DataFrame) -> None:
+def write_index(file: Path, index: pd.DataFrame) -> None:
+    """Write an index whole or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     content = io.BytesIO()
     index.to_parquet(content, index=False)
     with writing(file):

@@ -52,7 +52,7 @@ def _what_changes(job: ExtractJob, changed: Depends) -> ExtractJob:
 
 STAGE = Stage(
     "by_fold",
-    4,
+    5,
     jobs,
     extract.work,
     extract.write_section,

@@ -103,7 +103,7 @@ def write(features: Mapping[str, float | None], path: Path) -> None:
 
 STAGE = Stage(
     "deep",
-    10,
+    11,
     jobs,
     work,
     write,

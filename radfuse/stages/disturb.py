@@ -254,7 +254,7 @@ def _spared(context: Context) -> tuple[str, ...]:
 
 STAGE = Stage(
     "disturb",
-    8,
+    9,
     jobs,
     work,
     write_section,

@@ -121,7 +121,7 @@ def compile_kernels(job: Extracts, tell: Callable[[str], None]) -> None:
 
 STAGE = Stage(
     "extract",
-    6,
+    7,
     jobs,
     work,
     write_section,

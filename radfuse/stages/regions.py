@@ -106,7 +106,7 @@ def _write_maps(plates: Mapping[str, Plate], path: Path) -> None:
 
 STAGE = Stage(
     "regions",
-    6,
+    7,
     jobs,
     work,
     write,

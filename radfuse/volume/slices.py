@@ -14,6 +14,8 @@ from radfuse.volume.layout import MOST_VOXELS
 from radfuse.volume.resent import HeaderOf
 
 _LOOK = {"size": slice(0, 2), "spacing": slice(2, 4), "orientation": slice(4, None)}
+_SAME_TURN = 1e-4
+"""By how much a direction's part may differ between slices: they round it, each by itself."""
 SUBJECT = ("PatientID", "FrameOfReferenceUID")
 _SAME_PLACE_MM = 1e-4
 """Slices nearer to each other are at one place."""
@@ -61,10 +63,18 @@ def _check_looks(folder: Path, series: list[Slice]) -> None:
     """Refuse slices that are not of one size, spacing and orientation; names the first of the fewer."""
     looks = Counter(part.look for part in series)
     usual, _ = looks.most_common(1)[0]
-    odd = next((part for part in series if part.look != usual), None)
+    first = next(part for part in series if part.look == usual)
+    odd = next((part for part in series if part.look != usual and not _is_like(part, first)), None)
     if odd is not None:
         what = next(what for what, at in _LOOK.items() if odd.look[at] != usual[at])
         raise InputError(f"{folder}: slices differ in {what}, as {odd} from most others; keep those of one stack")
+
+
+def _is_like(part: Slice, other: Slice) -> bool:
+    """Return whether slices look alike but for directions that came out on either side of a rounding."""
+    if part.look[:4] != other.look[:4]:
+        return False
+    return bool(np.abs(np.subtract(part.turn, other.turn)).max() <= _SAME_TURN)
 
 
 def _varying(series: list[Slice], header_of: HeaderOf) -> str:

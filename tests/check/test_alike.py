@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from boxes import grid
 
-from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
+from radfuse.check.alike import remarks_on_bands, remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.radiomics.config import RadiomicsConfig
+from radfuse.regions.knee.margin import MarginRegion
+from radfuse.regions.subchondral import SubchondralRegion
 from radfuse.sequences import SequenceConfig
 from radfuse.volume.grid import Grid, oriented
 from radfuse.volume.normalise import N4, Step, ZScore
@@ -81,3 +83,14 @@ def test_a_parameter_file_is_told_of_as_settings_are(tmp_path: Path) -> None:
     (message,) = told(RadiomicsConfig(params=tmp_path / "p.yaml"), a=HERE, b=FLIPPED)
     assert "all that is resampled" in message
     assert told(RadiomicsConfig(params=tmp_path / "gone.yaml"), a=HERE, b=FLIPPED) == []
+
+
+def test_bands_that_slices_cannot_show_are_told() -> None:
+    on = {"bone": "tibia", "cartilage": "tibial_cartilage"}
+    regions = [MarginRegion(name="rim", **on), SubchondralRegion(name="deep", from_mm=3, **on)]
+    thick = grid((4, 5, 6), (5.0, 0.4, 0.4))
+    assert remarks_on_bands(regions, {"t1": {"a": HERE}}) == []
+    (remark,) = remarks_on_bands(regions, {"t1": {"a": HERE, "b": thick}})
+    assert "slices are up to 5 mm apart (b; 1 of 2 cases)" in remark.message
+    assert "what rim (5 mm) cover" in remark.message
+    assert remarks_on_bands([SubchondralRegion(name="all", **on)], {"t1": {"b": thick}}) == []

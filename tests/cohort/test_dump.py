@@ -158,7 +158,7 @@ def test_a_series_is_named_by_its_uid(heap: Path, tmp_path: Path) -> None:
     (case,) = read_cohort(config=config, new=True)
     assert case.images["t1"].resolve() == (heap / "later").resolve()
     table.write_text("case_id,patient_id,image\na,p,1.2.3.4.1\nb,q,1.2.3.9.9\n")
-    with pytest.raises(InputError, match=r"(?s)shares its folder with others.*no series of this UID") as caught:
+    with pytest.raises(InputError, match=r"(?s)lies beside others.*no series of this UID") as caught:
         read_cohort(config=config, new=True)
     assert "no file" not in str(caught.value)
     with pytest.raises(InputError, match=r"there is no file .*none\.parquet; `radfuse dicom index` writes one"):
@@ -210,6 +210,13 @@ def test_packed_files_and_names_that_are_no_text_are_counted(heap: Path, tmp_pat
     assert index.loc[index["folder"] == "later", "series_uid"].notna().sum() == 1
 
 
+def test_a_series_of_which_a_slice_cannot_be_named_is_left_out(heap: Path, tmp_path: Path) -> None:
+    """Without its last slice it would look like a whole one."""
+    (heap / "later" / "3.dcm").rename(heap / "later" / "3\n.dcm")
+    index = index_dump(heap, tmp_path / "heap.series.parquet").set_index("folder")
+    assert "a slice has a name that is no text in UTF-8, or of several lines" in index.loc["later", "fault"].iloc[0]
+
+
 def test_a_series_that_lies_there_twice_is_one(heap: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(heap, heap / "backup")
     dicom_index(heap, tmp_path / "heap.csv")
@@ -226,7 +233,7 @@ def test_links_are_followed_once_and_never_above(heap: Path, tmp_path: Path) -> 
     for name, target in (("back", heap), ("above", "/"), ("again", heap / "flat"), ("gone", tmp_path / "nothing")):
         (heap / "one" / name).symlink_to(target)
     index = index_dump(heap, tmp_path / "s.parquet")
-    assert sorted(index["folder"]) == ["cut", "flat", "flat", "link/later", "one", "two"]
+    assert sorted(index["folder"]) == [".", "cut", "flat", "flat", "link/later"]  # one and two hold one series
 
 
 def test_folders_that_may_not_be_read_are_told(
@@ -295,7 +302,7 @@ def test_persons_who_share_a_uid_and_a_folder_are_two(tmp_path: Path) -> None:
 
 
 def test_what_will_not_be_read_is_a_remark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of two folders that hold every second slice each, neither says how the whole lies."""
+    """Two folders hold every second slice each, so that none lacks a slice."""
     heap = tmp_path / "heap"
     heap.mkdir()
     write_series(

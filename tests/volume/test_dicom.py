@@ -89,6 +89,14 @@ def test_slices_rescaled_alike_keep_their_type(tmp_path: Path) -> None:
     assert found.spacing_zyx_mm == (2, 1, 1)
 
 
+def test_directions_on_either_side_of_a_rounding_are_alike(tmp_path: Path) -> None:
+    pixels = write_series(
+        tmp_path / "s",
+        ImageOrientationPatient=lambda z: [1, 4.9e-5 + 2e-6 * (z % 2), 0, -4.9e-5 - 2e-6 * (z % 2), 1, 0],
+    )
+    assert np.array_equal(read_volume(tmp_path / "s").array, pixels)
+
+
 def test_slices_that_only_seem_to_lean_are_read(tmp_path: Path) -> None:
     """Directions rounded to three decimals, positions to two, of 40 slices."""
     cosine, sine = np.cos(0.3), np.sin(0.3)

@@ -9,6 +9,8 @@ from pydantic import PositiveInt
 from radfuse.regions.named import NamedRegion
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from radfuse.regions.knee.joint import Joint
     from radfuse.regions.scene import Scene
 
@@ -29,6 +31,20 @@ class KneeRegion(NamedRegion):
     """Label, or several, by name or number; the femur is cut by it."""
     tibial_cartilage: Labels = "tibial_cartilage"
     """Label, or one for each plate, by name or number; the knee's axes are found by it."""
+
+    def thin_mm(self) -> float | None:
+        """Return how thick it is by its settings alone; None: as its labels are."""
+        return None
+
+    def mask(self, scene: Scene) -> np.ndarray:
+        """Return its voxels, bool of shape (z, y, x)."""
+        from radfuse.regions.knee.thick import cut_finely
+
+        return cut_finely(scene, self.cut)
+
+    def cut(self, scene: Scene) -> np.ndarray:
+        """Return the same of a scene whose slices are thin."""
+        raise NotImplementedError(f"{type(self).__name__} has neither `cut` nor `mask`")
 
     def joint(self, scene: Scene) -> Joint:
         """Return the knee of a scene."""

@@ -35,7 +35,7 @@ class CentralTibiaRegion(KneeRegion):
         """Return the labels it refers to."""
         return several(self.tibial_cartilage)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         from radfuse.regions.knee.plate import sectors
         from radfuse.regions.knee.side import is_in

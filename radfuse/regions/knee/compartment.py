@@ -40,7 +40,7 @@ class CompartmentRegion(KneeRegion):
         cut_by = several(self.femoral_cartilage) if femoral else ()
         return (*several(self.of), *several(self.tibial_cartilage), *cut_by)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         joint = self.joint(scene)
         (sign,) = joint.signs(self.half)

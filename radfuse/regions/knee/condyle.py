@@ -33,7 +33,7 @@ class CondyleRegion(KneeRegion):
         """Return the labels it refers to."""
         return (*several(self.femoral_cartilage), *several(self.tibial_cartilage))
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         from radfuse.regions.knee.femur import condyle_parts
 

@@ -39,7 +39,7 @@ class LoadBearingRegion(KneeRegion):
         bone = several(getattr(self, self.tissue)) if self.tissue in ("femur", "tibia") else ()
         return (*several(self.femoral_cartilage), *several(self.tibial_cartilage), *bone)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         joint = self.joint(scene)
         femoral = self.tissue.startswith("fem")

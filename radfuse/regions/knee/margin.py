@@ -30,13 +30,17 @@ class MarginRegion(KneeRegion):
     width_mm: PositiveFloat = 5.0
     """How far from the rim it reaches."""
 
+    def thin_mm(self) -> float:
+        """Return its width."""
+        return self.width_mm
+
     def labels_named(self) -> tuple[str | int, ...]:
         """Return the labels it refers to."""
         bone, cartilage, tibial = map(several, (self.bone, self.cartilage, self.tibial_cartilage))
         cut_by = several(self.femoral_cartilage) if set(cartilage) & set(several(self.femoral_cartilage)) else ()
         return (*bone, *cartilage, *tibial, *cut_by)
 
-    def mask(self, scene: Scene) -> np.ndarray:
+    def cut(self, scene: Scene) -> np.ndarray:
         """Return its voxels, bool of shape (z, y, x)."""
         joint = self.joint(scene)
         index = joint.bone(several(self.bone), several(self.cartilage)).margin(self.width_mm)

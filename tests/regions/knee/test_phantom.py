@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from radfuse.regions.config import RegionConfig, Regions
 from radfuse.regions.make import make_regions
 from radfuse.regions.scene import Scene
 from radfuse.seg.metrics import dice
+from radfuse.volume.grid import Grid
 from radfuse.volume.image import LabelMap
 from radfuse.volume.region import Region
 from radfuse.volume.resample import resample_labels
@@ -96,6 +98,19 @@ def test_spacing_moves_no_border_by_more_than_a_voxel(right: LabelMap, regions: 
         away = np.maximum(inner, outer)[(here != there) & tissue]
         assert not len(away) or np.quantile(away, 0.95) <= voxel, name
         assert region.volume_mm3 == pytest.approx(regions[name].volume_mm3, rel=0.2), name
+
+
+def test_thick_slices_show_what_thin_ones_do() -> None:
+    """Slices of 5 mm, each the middle one of five; Dice with the same slices of the thin ones' regions."""
+    fine = phantom_knee((1.0, 1.6, 1.6))
+    grid = Grid((len(fine.array[2::5]), *fine.grid.shape[1:]), (5.0, 1.6, 1.6), direction=fine.grid.direction)
+    x, y, z = np.array(fine.grid.origin) + 2.0 * np.reshape(grid.direction, (3, 3))[:, 2]
+    thick = LabelMap(fine.array[2::5].copy(), replace(grid, origin=(float(x), float(y), float(z))))
+    found, thin = ({one.name: one.mask for one in make_regions(scene_of(each), KINDS, 1)} for each in (thick, fine))
+    parts = [mask for name, mask in found.items() if name.endswith(("FC", "TC"))]
+    assert np.array_equal(np.sum(parts, axis=0), np.isin(thick.array, (2, 4)).astype(int))
+    for name, least in {"rim": 0.62, "band": 0.86, "ecLFC": 0.9, "lateral_load_bearing_femur": 0.93}.items():
+        assert dice(found[name], thin[name][2::5]) > least, name  # 0.57, 0.84, 0.82 and 0.88 between centres
 
 
 @pytest.mark.parametrize("bend_deg", [10, 30])
