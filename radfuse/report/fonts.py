@@ -10,7 +10,8 @@ from typing import Any
 from matplotlib.backends import _backend_pdf_ps
 from matplotlib.font_manager import get_font
 
-_SIGNS = "".join(map(chr, range(0x20, 0x7F))) + "−–…±×·≥≤²³°µ" + "".join(map(chr, range(0xFB00, 0xFB05)))  # ff, fi, fl as one sign
+_JOINED = map(chr, range(0xFB00, 0xFB05))  # ff, fi, fl, ffi, ffl
+_SIGNS = "".join([*map(chr, range(0x20, 0x7F)), *"−–…±×·≥≤²³°µ", *_JOINED])
 _cut: Any = _backend_pdf_ps.get_glyphs_subset
 
 
@@ -33,4 +34,8 @@ def _shared(fontfile: Any, glyphs: set[int]) -> Any:
 
 @lru_cache(maxsize=16)
 def _open(fontfile: Any, glyphs: frozenset[int]) -> Any:
-    return _cut(fontfile, set(glyphs)).__enter__()  # stays open, to be written into every file
+    found = _cut(fontfile, set(glyphs)).__enter__()  # stays open, to be written into every file
+    for table in ("GDEF", "GPOS", "GSUB"):  # how signs join, which a page of placed signs does not ask
+        if table in found.font:
+            del found.font[table]
+    return found

@@ -70,13 +70,14 @@ class Room(LayoutEngine):
         guess = np.tile(np.array(_GUESS) + self.pad, (len(every), 1))
         before = _place(fig, every, guess, outside)
         for _ in range(2):
-            after = _place(fig, every, np.array([_around(axes) for axes in every]) + self.pad, outside)
+            around = np.array([_around(axes) for axes in every])
+            ticks = [(axis, axis.get_majorticklocs()) for axes in every for axis in (axes.xaxis, axes.yaxis)]
+            after = _place(fig, every, around + self.pad, outside)
             if np.all(np.abs(after / before - 1) < _LIKE_BEFORE):
                 break
             before = after
-        for axes in every:
-            for axis in (axes.xaxis, axes.yaxis):  # those that were measured, in every file
-                axis.set_major_locator(FixedLocator(axis.get_majorticklocs()))
+        for axis, places in ticks:  # those that were measured: where others would come, their labels could be cut
+            axis.set_major_locator(FixedLocator(places))
 
 
 @cache

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -34,11 +36,23 @@ def test_all_words_stand_in_the_figure_and_apart(rows: int, columns: int, width:
     below = legend.get_window_extent().y1
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for axes, box in zip(figure.axes, boxes, strict=True):
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
-        assert box.y0 >= below and box.y1 <= figure.bbox.height
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert below <= box.y0 < box.y1 <= figure.bbox.height
         ticks = [text.get_window_extent() for text in axes.get_xticklabels() if text.get_text()]
-        assert all(first.x1 < second.x0 for first, second in zip(ticks, ticks[1:], strict=False))
+        assert all(first.x1 < second.x0 for first, second in pairwise(ticks))
     assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+
+
+def test_ticks_are_those_that_were_measured() -> None:
+    """Of more room other ticks would come, with longer labels than there is room for."""
+    for top in np.linspace(0.7, 30, 25):
+        figure = Figure(figsize=(2.95, 2.6), layout=Room())
+        axes = figure.subplots()
+        axes.plot([0, 1], [-1.3 * top, top])
+        axes.set_ylabel("score")
+        to_svg(figure)
+        figure.dpi = 72
+        assert axes.get_tightbbox().x0 >= 0
 
 
 def test_a_file_for_print_has_all_that_the_page_shows() -> None:

@@ -141,7 +141,7 @@ def coefficient_plot(
             right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel(f"{in_powers(left, unit, shown)}, refitted on all units")
-        right.set_xlabel("test folds that chose it" if folds > 1 else "in the tested model")
+        right.set_xlabel("test folds\nthat chose it" if folds > 1 else "in the tested model")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
         for axes in (left, right):
