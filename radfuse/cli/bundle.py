@@ -137,19 +137,22 @@ def evaluate(
     with progress() as tell:
         measure = partial(evaluate_units, opened, table, _pairs(features), family or (), recalibrate=recalibrate)
         evaluation, prediction, long = measure(progress=tell, runtime=runtime)
-    schema = opened.schema
+    schema, outcome = opened.schema, opened.schema.opened_outcome()
     words = ["evaluate", bundle.name, table.name, *_options(features, family, runtime)]
     words += ["--recalibrate"] if recalibrate else []
     report = EvaluationReport(
         title=schema.title,
         table=evaluation.table,
+        outcome=outcome.name(),
+        event=outcome.event_name(),
+        unit=schema.unit,
         performance=evaluation.performance,
         comparisons=evaluation.comparisons,
         before={name: item.performance for name, item in schema.families.items()},
         trained_units=schema.trained_on.units,
         predictions=long,
         versions=schema.versions,
-        sections=schema.opened_outcome().evaluation_sections(),
+        sections=outcome.evaluation_sections(),
         made=Made.today(words),
         recalibration={name: (by.intercept, by.slope) for name, by in evaluation.recalibration.items()},
         remarks=evaluation.remarks,

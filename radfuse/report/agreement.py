@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.printed import DASH, number
 from radfuse.report.svg import STYLE, multiples, to_svg
 from radfuse.statistics.bootstrap import bootstrap_means
@@ -170,7 +171,7 @@ def dice_strips(rows: pd.DataFrame) -> str:
     """Return the Dice coefficient of every case that has a label as a dot, the median as a line, by label."""
     labels, rows = list(rows["label"].unique()), having(rows)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 0.9 + 0.42 * len(labels)), layout="constrained")
+        figure = Figure(figsize=(3.9, 0.9 + 0.42 * len(labels)), layout=Room())
         axes = figure.subplots()
         generator = np.random.default_rng(0)
         for place, label in enumerate(labels):
@@ -181,7 +182,7 @@ def dice_strips(rows: pd.DataFrame) -> str:
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_xlim(float(np.nanmin([0.5, rows["dice"].min()])) - 0.02, 1.01)
-        axes.set_xlabel("Dice coefficient, a dot per case (line: median)")
+        axes.set_xlabel("Dice coefficient, a dot per case\n(line: median)")
         axes.tick_params(axis="y", length=0)
         return to_svg(figure)
 

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.printed import number
 from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results.explained import ExplainedFamily
@@ -84,7 +85,7 @@ def waterfall(way: Way, *, most: int = 10, narrow: bool = False, unit: str = "sc
     with mpl.rc_context(STYLE):
         names = [text for text, _ in steps]
         pitch = _pitch(names, 0.42) if narrow else 0.3
-        figure = Figure(figsize=(3.7 if narrow else 8.6, 0.9 + pitch * len(steps)), layout="constrained")
+        figure = Figure(figsize=(3.7 if narrow else 8.6, 0.9 + pitch * len(steps)), layout=Room())
         axes = figure.subplots()
         high = 0.19 / pitch if narrow else 0.6
         for row, (_, size) in enumerate(steps):
@@ -165,7 +166,7 @@ def heat_map(cells: Mapping[tuple[str, str], float], *, narrow: bool = False) ->
         names = [wrapped(column, 8) for column in columns] if narrow else columns
         room = (0.6 * width / len(columns)) / _LETTER
         tilted = any(len(line) > room for name in names for line in name.split("\n"))
-        figure = Figure(figsize=(width, (1.4 if tilted else 0.8) + high * len(rows)), layout="constrained")
+        figure = Figure(figsize=(width, (1.4 if tilted else 0.8) + high * len(rows)), layout=Room())
         axes = figure.subplots()
         top = max(float(np.nanmax(grid)), 1e-12)
         digits = decimals(top, 2)

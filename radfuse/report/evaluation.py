@@ -21,6 +21,9 @@ class EvaluationReport:
     Attributes:
         title: of the study.
         table: name of the patients' table.
+        outcome: what is predicted.
+        event: what counts as the event, in words of the table.
+        unit: columns that name a unit.
         performance: here, of each family measured, of the outcome's kind: `radfuse.results.Measured`.
         comparisons: here.
         before: family -> performance in the study, all families in their order.
@@ -35,6 +38,9 @@ class EvaluationReport:
 
     title: str
     table: str
+    outcome: str
+    event: str
+    unit: Sequence[str]
     performance: Sequence[Any]
     comparisons: Sequence[Comparison]
     before: Mapping[str, Any]

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from radfuse.errors import counted
+from radfuse.report.methods.words import unit_word
 from radfuse.report.printed import interval, number, sentence
 from radfuse.report.svg import Picture
 from radfuse.results.measured import folds_told
@@ -66,6 +67,7 @@ def environment() -> Environment:
     found.globals["svg"] = _figure
     found.globals["counted"] = counted
     found.globals["folds_told"] = folds_told
+    found.globals["unit_word"] = unit_word
     return found
 
 

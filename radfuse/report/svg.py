@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.text import Text
+
+from radfuse.report.fonts import fonts_cut_once
+from radfuse.report.layout import Room, SharedMetrics, SvgRenderer
 
 Item = TypeVar("Item")
 STYLE: Any = {
@@ -46,6 +48,11 @@ _SMALLEST = 6.5
 CLEAR: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 """Behind words that lines may cross."""
 _PIXELS_PER_INCH = 107  # the page's width over that of the widest figure
+_SIZE = re.compile(r' (width|height)="[\d.]+pt"')
+
+
+class _PdfRenderer(SharedMetrics, RendererPdf):
+    """Writes PDF."""
 
 
 class Picture(str):
@@ -53,60 +60,83 @@ class Picture(str):
 
     Attributes:
         figure: what is drawn; for files at the size that journals print.
+        drawn: as SVG of its own size.
     """
 
     figure: Figure
+    drawn: str
 
     def printed(self) -> dict[str, str | bytes]:
         """Return the figure as journals take it, by the end of a file's name: SVG and PDF, fonts embedded in the PDF.
 
-        One column is 88 mm wide, two are 180 mm; no text is smaller than 6.5 points. The figure keeps that size.
+        One column is 88 mm wide, two are 180 mm; no text is smaller than 6.5 points.
         """
+        scale = _to_column(self.figure)
+        width, height = (72 * scale * size for size in self.figure.get_size_inches())
+        size = f' width="{width:.3f}pt" height="{height:.3f}pt"'
         with mpl.rc_context(STYLE):
-            _to_column(self.figure)
-            self.figure.draw_without_rendering()
-            self.figure.set_layout_engine("none")  # laid out once, which takes longer than to print
-            return {"svg": _svg(self.figure), "pdf": _pdf(self.figure)}
+            return {
+                "svg": _SIZE.sub("", self.drawn, count=2).replace("<svg", f"<svg{size}", 1),
+                "pdf": self._pdf(scale),
+            }
+
+    def _pdf(self, scale: float) -> bytes:
+        stream = io.BytesIO()
+        width, height = self.figure.get_size_inches()
+        file: Any = PdfFile(stream, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        file.newPage(width * scale, height * scale)
+        file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
+        file.width, file.height = width, height  # beyond which nothing is written
+        _draw(self.figure, _PdfRenderer(file, self.figure.dpi, height, width))
+        with fonts_cut_once():
+            file.finalize()
+        file.close()
+        return stream.getvalue()
 
 
 def to_svg(figure: Figure) -> Picture:
-    """Return a figure for a page: an SVG element without XML header or date."""
-    text = re.sub(r' (width|height)="[\d.]+pt"', "", _svg(figure), count=2)
-    style = f'<svg style="max-width:{figure.get_figwidth() * _PIXELS_PER_INCH:.0f}px" '
-    picture = Picture(text.replace("<svg ", style, 1))
-    picture.figure = figure
+    """Return a figure for a page: an SVG element without XML header or date; words are as large as printing asks for.
+
+    It is laid out here once, for its files too.
+    """
+    with mpl.rc_context(STYLE):
+        _legible(figure)
+        stream = io.StringIO()
+        width, height = figure.get_size_inches()
+        nothing = {"Date": None, "Creator": None}
+        _draw(figure, SvgRenderer(72 * width, 72 * height, stream, image_dpi=figure.dpi, metadata=nothing))
+        figure.set_layout_engine("none")
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    style = f'<svg style="max-width:{width * _PIXELS_PER_INCH:.0f}px" '
+    picture = Picture(_SIZE.sub("", text, count=2).replace("<svg ", style, 1))
+    picture.figure, picture.drawn = figure, text
     return picture
 
 
-def _svg(figure: Figure) -> str:
-    stream = io.StringIO()
-    canvas: Any = FigureCanvasSVG(figure)
-    canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    return text[text.index("<svg") :]
+def _draw(figure: Any, renderer: Any) -> None:
+    """Draw a figure in points; what is made of pixels in it is as sharp as it says."""
+    sharp, figure.dpi = figure.dpi, 72
+    mixed: Any = MixedModeRenderer(figure, *figure.get_size_inches(), sharp, renderer)
+    figure.draw(mixed)
+    mixed.finalize()
+    figure.dpi = sharp
 
 
-def _pdf(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    canvas: Any = FigureCanvasPdf(figure)
-    canvas.print_pdf(stream, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return stream.getvalue()
+def _to_column(figure: Figure) -> float:
+    """Return what brings a figure to one or two columns of a journal."""
+    width = float(figure.get_figwidth())
+    return (_COLUMN_MM if width <= _WIDEST_OF_ONE else _PAGE_MM) / 25.4 / width
 
 
-def _to_column(figure: Figure) -> None:
-    """Bring a figure to one or two columns of a journal, with what is written on it."""
-    width, height = figure.get_size_inches()
-    target = (_COLUMN_MM if width <= _WIDEST_OF_ONE else _PAGE_MM) / 25.4
-    scale = target / width
-    figure.set_size_inches(target, height * scale)
-    for text in figure.findobj(Text):
-        text.set_fontsize(max(_SMALLEST, text.get_fontsize() * scale))
+def _legible(figure: Figure) -> None:
+    """Enlarge what would be too small to read in print."""
+    least = _SMALLEST / _to_column(figure)
+    for text in figure.findobj(Text) if least > _SMALLEST else []:
+        text.set_fontsize(max(least, text.get_fontsize()))
     for axes in figure.axes:  # ticks are made anew where their number changes
-        size = max(_SMALLEST, float(STYLE["xtick.labelsize"]) * scale)
-        axes.tick_params(labelsize=size)
-    for line in figure.findobj(Line2D):
-        line.set_linewidth(line.get_linewidth() * min(1.0, scale))
-        line.set_markersize(line.get_markersize() * min(1.0, scale))
+        if float(STYLE["xtick.labelsize"]) < least:
+            axes.tick_params(labelsize=least)
 
 
 def multiples(
@@ -123,12 +153,12 @@ def multiples(
     with mpl.rc_context(STYLE):
         columns = min(3, len(items))
         lines = -(-len(items) // columns)
-        whole = Figure(figsize=(width * columns, height * lines), layout="constrained")
+        whole = Figure(figsize=(width * columns, height * lines), layout=Room())
         drawn = list(whole.subplots(lines, columns, squeeze=False).flat)
         singles: list[str] = []
         for axes, item in zip(drawn, items, strict=False):
             draw(axes, item)
-            single = Figure(figsize=(width, height), layout="constrained")
+            single = Figure(figsize=(width, height), layout=Room())
             draw(single.subplots(), item)
             singles.append(to_svg(single))
         for unused in drawn[len(items) :]:

@@ -394,7 +394,7 @@ def _audited(job: ReportJob, prepared: Prepared, fits: Mapping[str, Sequence[Fit
 
 STAGE = Stage(
     "report",
-    29,
+    30,
     jobs,
     work,
     write_files,

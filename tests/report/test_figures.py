@@ -34,8 +34,9 @@ def test_figures_are_written_at_journal_widths_with_their_fonts(printed_run: Pat
         assert b"/FontFile2" in pdf  # TrueType, embedded
         svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
         assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) / MM == pytest.approx(width, abs=0.5)
-        sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
-        assert min(sizes) >= 6.5
+        scale = width * MM / float(re.search(r'viewBox="0 0 ([\d.]+) ', svg)[1])
+        sizes = [scale * float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+        assert min(sizes) >= 6.499
 
 
 def test_figures_as_on_the_page_are_quicker_where_that_is_asked_for() -> None:

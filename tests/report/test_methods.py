@@ -19,7 +19,7 @@ from radfuse.outcomes.survival import SurvivalOutcome
 from radfuse.report.known import Known
 from radfuse.report.methods import cohort, images, models
 from radfuse.report.methods.paper import as_markdown, methods
-from radfuse.report.methods.words import each, series
+from radfuse.report.methods.words import each, series, unit_word
 from radfuse.report.sections.nomogram import page
 from radfuse.results import Interval, ReaderAgreement, SurvivalFit
 from radfuse.seg.config import Segmentation
@@ -311,6 +311,8 @@ def test_where_masks_come_from_is_told(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
+    assert unit_word(["case_id"]) == "case"
+    assert unit_word(["patient_id", "side"]) == "patient and side"
     assert [series("ab"[:n]) for n in (0, 1, 2)] == ["", "a", "a and b"]
     assert series(["a", "b, c", "d"]) == "a, b, c and d"
     assert (counted(1, "fold"), counted(1200, "fold")) == ("1 fold", "1,200 folds")

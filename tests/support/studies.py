@@ -87,6 +87,9 @@ def measured_on(
     report = EvaluationReport(
         title="t",
         table="cohort.csv",
+        outcome=schema.opened_outcome().name(),
+        event=schema.opened_outcome().event_name(),
+        unit=schema.unit,
         performance=found.performance,
         comparisons=found.comparisons,
         before={name: item.performance for name, item in schema.families.items()},

@@ -27,6 +27,11 @@ def each(values: Mapping[str, str], before: str = "for") -> str:
     return series(f"{value} {before} {series(names)}" for value, names in groups.items())
 
 
+def unit_word(columns: Iterable[str]) -> str:
+    """Return what is predicted for, as a reader calls it: case_id is a case, patient_id and side a patient and side."""
+    return series(spaced(column.removesuffix("_id")) or column for column in columns)
+
+
 def spaced(name: str) -> str:
     """Return a name of a setting as words."""
     return name.replace("_", " ").strip()

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.additions import additions, verdict
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, p_value, percent
 from radfuse.report.render import Part, render
@@ -91,7 +92,7 @@ def addition_plot(
     """Return what each block adds, in the headline and in the loss: side by side, or one over the other."""
     height, joint = (1.1 + 0.34 * len(added), "\n") if narrow else (0.9 + 0.34 * len(added), "; ")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.9, 2 * height) if narrow else (8.6, height), layout="constrained")
+        figure = Figure(figsize=(3.9, 2 * height) if narrow else (8.6, height), layout=Room())
         axes = figure.subplots(*((2, 1) if narrow else (1, 2)), sharey=True)
         for side, name, label in ((axes[0], "auc", f"gain in {measure}"), (axes[1], "loss", f"gain in {loss}")):
             side.axvline(0, color="#9ca3af", linewidth=0.8)

@@ -67,7 +67,7 @@ def _errors(axes: Any, shown: Shown) -> None:
     axes.set_xlabel(f"RMSE{in_unit(shown.head)}, 95% CI")
 
 
-def _told(shown: Shown, _: bool) -> list[str]:
+def _told(shown: Shown, _: str) -> list[str]:
     head = shown.head.family
     return [
         f"observed against predicted values of {head}, a dot a unit; grey: where they are alike, dashed: the line of "

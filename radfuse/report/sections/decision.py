@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.additions import additions
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look
 from radfuse.report.printed import interval, number, p_value
 from radfuse.report.render import Part, render
@@ -64,7 +65,7 @@ def decision_overlay(curves: Mapping[str, DecisionCurve], drawn: Mapping[str, Lo
     """Return the net benefit of all families over thresholds, beside acting on everyone and on nobody."""
     with mpl.rc_context(STYLE):
         size = (3.9, 3.4 + 0.17 * len(curves)) if narrow else (6.4, 3.9 + 0.1 * len(curves))
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=Room())
         axes = figure.subplots()
         ends(axes, next(iter(curves.values())))
         for family, curve in curves.items():

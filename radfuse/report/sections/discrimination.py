@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
@@ -87,7 +88,7 @@ def _tables(performance: Sequence[Performance], thresholds: Mapping[str, str]) -
 def roc_overlay(predictions: pd.DataFrame, performance: Sequence[Performance], drawn: Mapping[str, Look]) -> str:
     """Return the ROC curves of all families, averaged over test folds, with their AUCs."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 4.3 + 0.19 * len(performance)), layout="constrained")
+        figure = Figure(figsize=(3.9, 3.5 + 0.19 * len(performance)), layout=Room())
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
         for item in performance:
@@ -131,7 +132,7 @@ def roc_panels(
 def forest(performance: Sequence[Measured], drawn: Mapping[str, Look]) -> str:
     """Return headlines (AUC, or C) with intervals, and that of each test fold as a dot."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 0.9 + 0.55 * len(performance)), layout="constrained")
+        figure = Figure(figsize=(3.9, 1.0 + 0.5 * len(performance)), layout=Room())
         axes = figure.subplots()
         axes.axvline(0.5, color="#d1d5db", linewidth=1)
         for row, item in enumerate(performance):
@@ -155,7 +156,7 @@ def forest(performance: Sequence[Measured], drawn: Mapping[str, Look]) -> str:
             ]
         )
         axes.set_xlim(lowest, 1.02)  # so that a mark at 1 is whole
-        dots = " (small dots: test folds)" if len(performance[0].fold_values) > 1 else ""
+        dots = "\n(small dots: test folds)" if len(performance[0].fold_values) > 1 else ""
         axes.set_xlabel(f"{performance[0].measure}, 95% CI{dots}")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look, block_looks
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
@@ -123,7 +124,7 @@ def coefficient_plot(
     with mpl.rc_context(STYLE):
         labels = [_broken(item.name) for item in shown]
         height = 0.36 if any("\n" in label for label in labels) else 0.27
-        figure = Figure(figsize=(8.6, 0.9 + height * len(shown)), layout="constrained")
+        figure = Figure(figsize=(8.6, 0.9 + height * len(shown)), layout=Room())
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         rows = np.arange(len(shown))
         for row, item in zip(rows, shown, strict=True):
@@ -140,7 +141,7 @@ def coefficient_plot(
             right_aligned(left, float(row), label)
         left.set_ylim(len(shown) - 0.4, -0.6)
         left.set_xlabel(f"{in_powers(left, unit, shown)}, refitted on all units")
-        right.set_xlabel("test folds that chose it" if folds > 1 else "in the tested model")
+        right.set_xlabel("test folds\nthat chose it" if folds > 1 else "in the tested model")
         right.set_xlim(0, folds)
         right.set_xticks(range(0, folds + 1, max(1, folds // 5)))
         for axes in (left, right):
@@ -159,7 +160,7 @@ def narrow_plot(features: Sequence[ChosenFeature], folds: int, blocks: Mapping[s
     labels = [_broken(item.name, 44) for item in features]
     heights = [0.32 + 0.16 * (label.count("\n") + 1) for label in labels]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.7, 0.7 + sum(heights)), layout="constrained")
+        figure = Figure(figsize=(3.7, 0.7 + sum(heights)), layout=Room())
         axes = figure.subplots()
         top = 0.0
         for item, label, height in zip(features, labels, heights, strict=True):

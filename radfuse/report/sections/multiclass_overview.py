@@ -39,13 +39,13 @@ def _rocs(axes: Any, shown: Shown) -> None:
     draw_rocs(axes, shown.head, shown.rows(shown.head), looks(shown.head.levels))
 
 
-def _told(shown: Shown, averaged: bool) -> list[str]:
+def _told(shown: Shown, folds: str) -> list[str]:
     head = shown.head
     return [
         f"units of each observed class by the class that {head.family} predicts; the darker, the larger the share of "
         f"the observed class (balanced accuracy {interval(head.balanced_accuracy, 2)})",
         f"ROC curves of the probability that {head.family} gives each class, against the rest"
-        f"{', averaged over test folds' if averaged else ''}, with the AUC beside the name",
+        f"{', averaged over the test folds that have the class' if folds else ''}, with the AUC beside the name",
         "share of units of a class in fifths of the probabilities of all classes together; bars: 95% CI of "
         f"{head.family}",
     ]

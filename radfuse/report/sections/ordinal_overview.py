@@ -58,13 +58,13 @@ def _auc(rows: pd.DataFrame) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _told(shown: Shown, averaged: bool) -> list[str]:
+def _told(shown: Shown, folds: str) -> list[str]:
     head = shown.head
     return [
         f"units of each observed grade by the grade that {head.family} predicts; the darker, the larger the share of "
         f"the observed grade (weighted kappa {interval(head.kappa, 2)})",
         f"ROC curves of the score of {head.family} for a grade of at least each"
-        f"{', averaged over test folds' if averaged else ''}",
+        f"{', averaged over the test folds that have units on both sides of it' if folds else ''}",
         "share of units above a cut in fifths of the probabilities of all cuts together; bars: 95% CI of "
         f"{head.family}",
     ]

@@ -13,11 +13,11 @@ import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from radfuse.report.additions import additions
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look
 from radfuse.report.printed import interval
 from radfuse.report.render import Part, render
@@ -28,6 +28,7 @@ from radfuse.report.sections.features import right_aligned
 from radfuse.report.study import StudyReport
 from radfuse.report.svg import CLEAR, STYLE, to_svg
 from radfuse.results import Addition, Interval, Measured
+from radfuse.results.measured import folds_told
 
 _SHOWN = 4
 """Families drawn, at most; more would hide each other."""
@@ -73,7 +74,7 @@ class Kind:
     Attributes:
         name: of the section.
         panels: title of each -> what draws it.
-        told: a sentence of each for the caption; given whether figures are averaged over test folds.
+        told: a sentence of each for the caption; given over which test folds figures are averaged, or "".
         curves: titles of panels that need a legend of the families where they stand alone.
         rank: title of the last panel where no family is another with a block more.
         fewest: units that it can be drawn of.
@@ -81,7 +82,7 @@ class Kind:
 
     name: str
     panels: Mapping[str, Callable[[Any, Shown], None]]
-    told: Callable[[Shown, bool], Sequence[str]]
+    told: Callable[[Shown, str], Sequence[str]]
     curves: Sequence[str]
     rank: str
     fewest: int
@@ -124,7 +125,8 @@ def _part(report: StudyReport | EvaluationReport, kind: Kind, added: Sequence[Ad
         ]
     measure = measured[0].measure
     gain = f"gain in {measure} by a block beside the same family without it (95% CI)"
-    told = [*kind.told(shown, report.predictions["fold"].nunique() > 1), gain if added else f"{measure} (95% CI)"]
+    folds = folds_told(measured) if report.predictions["fold"].nunique() > 1 else ""
+    told = [*kind.told(shown, folds), gain if added else f"{measure} (95% CI)"]
     html = render(
         "sections/overview.html",
         name=kind.name,
@@ -158,7 +160,7 @@ def main_families(performance: Sequence[Measured], head: Measured) -> list[Measu
 
 def whole_of(panels: Mapping[str, Panel], shown: Shown) -> str:
     """Return four panels as one figure."""
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=ConstrainedLayoutEngine(h_pad=0.14, w_pad=0.1))
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout=Room(pad=(0.1, 0.14)))
     for letter, axes, (name, draw) in zip("ABCD", figure.subplots(2, 2).flat, panels.items(), strict=True):
         draw(axes)
         axes.set_title(f"{letter}   {name}", loc="left", fontweight="bold", pad=10)
@@ -168,7 +170,7 @@ def whole_of(panels: Mapping[str, Panel], shown: Shown) -> str:
 
 def single_of(title: str, draw: Panel, shown: Shown, legend: bool) -> str:
     """Return one panel, with a legend where it has a curve of each family."""
-    figure = Figure(figsize=(3.9, 4.3), layout="constrained")
+    figure = Figure(figsize=(3.9, 4.3), layout=Room())
     axes = figure.subplots()
     draw(axes)
     axes.set_title(title, loc="left", fontweight="bold")
@@ -276,9 +278,9 @@ def intervals(axes: Any, every: Sequence[tuple[str, Interval, str]], line: float
     axes.spines["left"].set_visible(False)
 
 
-def _told(shown: Shown, averaged: bool) -> list[str]:
+def _told(shown: Shown, folds: str) -> list[str]:
     return [
-        f"ROC curves{', averaged over test folds' if averaged else ''}",
+        f"ROC curves{f', averaged over {folds}' if folds else ''}",
         f"logistic calibration curves; points: observed share of events in groups of {shown.head.family} (95% CI)",
         "net benefit of acting from a threshold probability on; grey: acting on nobody and, dashed, on everyone",
     ]

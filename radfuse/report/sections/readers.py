@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.methods.words import series
 from radfuse.report.palette import Look
 from radfuse.report.printed import DASH, interval, number, p_value
@@ -122,7 +123,7 @@ def difference_plot(beside: Sequence[ReaderBeside], drawn: Mapping[str, Look], n
     known = [item for item in beside if item.difference.value is not None]
     with mpl.rc_context(STYLE):
         size = (4.2, 1.2 + 0.42 * len(known)) if narrow else (6.4, 1.0 + 0.27 * len(known))
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=Room())
         axes = figure.subplots()
         axes.axvline(0, color="#9ca3af", linewidth=0.8)
         for row, item in enumerate(known):

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.printed import DASH, interval, p_value
 from radfuse.report.render import Part, render
 from radfuse.report.study import StudyReport
@@ -222,7 +223,7 @@ def forest(
     high = 0.44 if narrow else 0.27
     told = f"{measure}, 95% CI ({'' if narrow else 'right: with '}{'events/' if eventful else ''}units; dashed: all)"
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.7 if narrow else 6.4, 0.9 + high * len(lines)), layout="constrained")
+        figure = Figure(figsize=(3.7 if narrow else 6.4, 0.9 + high * len(lines)), layout=Room())
         axes = figure.subplots()
         whole = lines[0].value
         if whole is not None and whole.value is not None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from radfuse.report.by_family import table_of, transport
 from radfuse.report.evaluation import EvaluationReport
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look
 from radfuse.report.printed import number
 from radfuse.report.render import Part, render
@@ -81,11 +82,11 @@ def tables_of(performance: Sequence[SurvivalPerformance]) -> dict[str, pd.DataFr
 def auc_over_time(performance: Sequence[SurvivalPerformance], drawn: Mapping[str, Look]) -> str:
     """Return the AUC of events by each time against units free of it then; a band where there is one family."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 3.3 + 0.19 * len(performance)), layout="constrained")
+        figure = Figure(figsize=(3.9, 2.9 + 0.19 * len(performance)), layout=Room())
         axes = figure.subplots()
         draw_auc_over_time(axes, performance, drawn, performance[0].family if len(performance) == 1 else None)
         if len(performance) > 1:
-            figure.legend(loc="outside lower center", ncols=2, handlelength=2.6)
+            figure.legend(loc="outside lower center", handlelength=2.6)
         return to_svg(figure)
 
 

@@ -61,10 +61,11 @@ def _calibration(axes: Any, shown: Shown) -> None:
     unit_square(axes, f"predicted by {shown.head.horizon:g} {shown.head.time_unit}".rstrip(), observed_by(shown.head))
 
 
-def _told(shown: Shown, averaged: bool) -> list[str]:
+def _told(shown: Shown, folds: str) -> list[str]:
     head, method = shown.head.family, method_of(shown.head)
     return [
-        f"AUC of events by a time against units free of it then{', averaged over test folds' if averaged else ''}; "
+        f"AUC of events by a time against units free of it then"
+        f"{', averaged over the test folds that can tell it' if folds else ''}; "
         f"band: 95% CI of {head}; grey: the horizon",
         f"{method} curves of units by the risk that {head} predicts, with 95% bands",
         f"share with the event by the horizon ({method}) in fifths of the units by predicted probability; bars: 95% "

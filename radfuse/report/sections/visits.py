@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from radfuse.report.layout import Room
 from radfuse.report.palette import Look, looks
 from radfuse.report.printed import DASH, interval, number
 from radfuse.report.render import Part, render
@@ -148,7 +149,7 @@ def box_plot(changes: Sequence[FeatureChange], drawn: Mapping[str, Look], narrow
     lower = 0.14 if narrow else 0.0  # below the name
     with mpl.rc_context(STYLE):
         high = (0.3 if narrow else 0.24) + (0.14 if narrow else 0.1) * len(follow_ups)
-        figure = Figure(figsize=(3.9 if narrow else 6.4, 1.0 + high * len(names)), layout="constrained")
+        figure = Figure(figsize=(3.9 if narrow else 6.4, 1.0 + high * len(names)), layout=Room())
         axes = figure.subplots()
         axes.axvline(0, color="#9ca3af", linewidth=0.8)
         for item in changes:
