@@ -49,7 +49,6 @@ PARTS = {
     "stability": "strategy: {kind: early}, selection: [{kind: stability_selection, halves: 6, strengths: [0.4]}]",
 }
 TWO_CLASSES = {
-    "boruta": "strategy: {kind: early}, selection: [{kind: boruta, rounds: 10, trees: 5}]",
     "rfe": "strategy: {kind: early}, selection: [{kind: rfe}]",
     "platt": "strategy: {kind: early}, recalibrate: {kind: platt}",
     "beta": "strategy: {kind: early}, recalibrate: {kind: beta}",
@@ -159,10 +158,11 @@ def test_no_part_sees_names_or_order(kind: str, part: str, tmp_path: Path) -> No
         outcome_of(study_of(tmp_path / name, found, SPLITS["grouped"], outcome, fusion))
         for name, found in (("before", tables()), ("after", all_at_once(tables(), 3)))
     )
+    near = 1e-8 if kind == "multiclass" else 1e-12  # last bits move where the search for a softmax ends
     assert set(before) == set(after)
     for key, (fold, numbers) in before.items():
         assert after[key][0] == fold
-        np.testing.assert_allclose(after[key][1], numbers, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(after[key][1], numbers, rtol=0, atol=near)
 
 
 def test_another_seed_gives_other_folds(tmp_path: Path) -> None:
