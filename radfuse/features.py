@@ -314,12 +314,13 @@ def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bo
         if wrong.any():
             index = wrong.index[wrong][0]
             found = table.cells.loc[index, name]
-            mend = as_written(table.cells.loc[wrong, name]) or "correct or empty them"
+            mend = as_written(table.cells.loc[wrong, name])
+            mend = mend or ("correct or empty it" if wrong.sum() == 1 else "correct or empty them")
             problems.append(
                 Problem(
                     where,
-                    f"{int(wrong.sum())} cells are no number, first {found!r}; {mend}, or leave the column out with "
-                    f"`exclude: [{name}]`",
+                    f"{counted(int(wrong.sum()), 'cell is', 'cells are')} no number, first {found!r}; {mend}, or leave "
+                    f"the column out with `exclude: [{name}]`",
                     int(index) + 2,
                     name,
                 )
@@ -330,8 +331,8 @@ def _numbers(table: Table, names: list[str], problems: list[Problem], hollow: bo
             problems.append(
                 Problem(
                     where,
-                    f"{int(infinite.sum())} cells are infinite, or beyond {LARGEST:g}; empty them to have them imputed,"
-                    " or exclude the column",
+                    f"{counted(int(infinite.sum()), 'cell is', 'cells are')} infinite, or beyond {LARGEST:g}; empty "
+                    "what is to be imputed, or exclude the column",
                     int(index) + 2,
                     name,
                 )

@@ -19,7 +19,7 @@ from radfuse.bundle.schema import BundleFamily, BundleSchema
 from radfuse.bundle.units import Read, read_new
 from radfuse.cohort.spreadsheet import Table, read_table
 from radfuse.config import nearest
-from radfuse.errors import InputError, Problem, listed
+from radfuse.errors import InputError, Problem, counted, listed
 from radfuse.fusion.design import Design
 from radfuse.fusion.families import near_family
 from radfuse.given import as_mapping, as_names, as_path
@@ -252,7 +252,8 @@ def _matrix(family: str, part: BundleFamily, read: Read) -> np.ndarray:
             [
                 Problem(
                     block,
-                    f"family {family!r} needs {len(names)} columns that are not there: {listed(names)}; the block has "
+                    f"family {family!r} needs {counted(len(names), 'column that is', 'columns that are')} not there: "
+                    f"{listed(names)}; the block has "
                     f"{listed(design.blocks.get(block, pd.DataFrame()).columns, 4)}",
                 )
                 for block, names in lacking.items()

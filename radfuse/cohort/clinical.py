@@ -69,5 +69,14 @@ def _levels(draft: Draft, item: Categories) -> None:
         draft.problem(f"{text[index]!r} is none of the declared levels ({known}); {mend}", index, item.column)
     if not draft.new and text.isna().all():
         draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
+    unseen = [level for level in item.levels if not (read == level).any()]
+    if unseen and not draft.new and read.notna().any():
+        draft.problem(
+            f"no case has the level {listed(map(repr, unseen))}, so that no model learns of it; remove it from its "
+            "levels, or add such cases",
+            None,
+            item.column,
+            "warning",
+        )
     for level in item.levels[1:]:
         draft.columns[f"{item.column}={level}"] = (read == level).astype("float64").where(read.notna())

@@ -17,6 +17,9 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 """One mark, as 1.234 and 1,234 have it: 1234, or a little more than 1."""
 _WITH_MARKS = re.compile(r"[+\-\u2212]?\d{1,3}(?:[.,'\u2019\s]?\d{3})*(?:[.,]\d*)?", re.ASCII)
 
+_WITH_UNIT = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?\s*([%\u00b0\u00b5A-Za-z][%\u00b0\u00b5/A-Za-z\d]{0,7})")
+"""As 27 % and 81kg have it; 2+ is a grade."""
+
 
 def read_commas(path: Path, frame: pd.DataFrame, notes: list[Problem]) -> None:
     """Turn decimal commas into points, in place, where it is plain that they are decimal.
@@ -70,12 +73,16 @@ def _remark_thousands(
 
 
 def as_written(cells: Iterable[str]) -> str:
-    """Return how to mend cells that are formulas, or numbers but for the marks in them; "" where one is neither."""
+    """Return how to mend cells that are formulas, or numbers but for marks in them or one unit; "" where one is not."""
     every = list(cells)
     if every and all(cell.startswith("=") for cell in every):
         return "open the table in a spreadsheet program and save it, as these are formulas that nobody computed"
     if every and all(_WITH_MARKS.fullmatch(cell) for cell in every):
         return "write numbers with a decimal point, and nothing between thousands"
+    measured = [_WITH_UNIT.fullmatch(cell) for cell in every]
+    units = {found[1] for found in measured if found}
+    if len(units) == 1 and all(measured):
+        return f"write numbers alone, without {units.pop()!r}"
     return ""
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from radfuse.errors import InputError
+from radfuse.errors import InputError, counted
 from radfuse.run.disk import writing
 
 
@@ -25,7 +25,8 @@ def link_series(place: Path, series: Mapping[str, Path | Sequence[Path]]) -> Non
     """
     foreign = [item.name for item in place.iterdir() if not _is_ours(item)] if place.is_dir() else []
     if foreign:
-        raise InputError(f"{place} holds {len(foreign)} things that are no links of radfuse; choose another --out")
+        many = counted(len(foreign), "thing that is no link", "things that are no links")
+        raise InputError(f"{place} holds {many} of radfuse; choose another --out")
     with writing(place):
         if place.is_dir():
             shutil.rmtree(place)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from radfuse.cohort.spreadsheet import LARGEST
 from radfuse.errors import Finding, listed
 
 _CODES = {sign * float("9" * digits) for sign in (1, -1) for digits in (2, 3, 4, 5, 6)} | {-9.0, -1.0}
@@ -31,7 +32,7 @@ def odd_values(numbers: pd.Series, mends: tuple[str, str] = _TO_IMPUTE, *, small
     """
     name = str(numbers.name)
     known = numbers.dropna()
-    finite = known[np.isfinite(known)]
+    finite = known[known.abs() <= LARGEST]  # what is beyond is an error already
     odd = pd.Series(False, index=finite.index)
     for code, cells in codes_in(finite).items():
         odd[cells] = True

@@ -359,9 +359,9 @@ def _check_widths(path: Path, text: str, separator: str) -> list[str]:
             widths[number] = len(row)
     if len(widths) > max(3, 0.5 * (number - 1)):
         raise InputError(
-            f"{path}: the first line has {len(header)} cells ({listed(map(repr, map(short, header)), 3)}), and "
-            f"{len(widths)} of {number - 1} rows below have more, {max(widths.values())} for example; the column names "
-            "must stand in the first line: remove what stands before them, or name every column"
+            f"{path}: the first line has {counted(len(header), 'cell')} ({listed(map(repr, map(short, header)), 3)}), "
+            f"and {len(widths)} of {number - 1} rows below have more, {max(widths.values())} for example; the column "
+            "names must stand in the first line: remove what stands before them, or name every column"
         )
     if widths:
         raise InputError(

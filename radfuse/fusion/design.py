@@ -282,7 +282,8 @@ def _check_rows(
     if len(lacking) == len(wanted):
         examples = f"cohort has {listed(wanted)}; the table has {listed(table.values.index)}"
         told = f"no id of the cohort stands in the table ({', '.join(table.ids)}): {examples}"
-        return [Problem(where, told + unlike(wanted, table.values.index))]
+        unnoted = f"; write ids as the cohort does, or name the right table under {where}"
+        return [Problem(where, told + (unlike(wanted, table.values.index) or unnoted))]
     if len(lacking):
         mend = (
             "they are imputed, or predicted from other blocks, by fusion.strategy"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from radfuse.cohort.packed import unpacked
-from radfuse.errors import InputError, Problem, listed, short
+from radfuse.errors import InputError, Problem, counted, listed, short
 from radfuse.oai.layout import MONTHS
 
 PROJECTS = (15, 37, 42)
@@ -163,7 +163,8 @@ def _numbers(path: Path, name: str, values: pd.Series, problems: list[Problem]) 
     numbers, texts = code_of(values), values.astype(str).str.strip()
     odd = texts[(numbers.isna() & (texts != "") & ~texts.str.startswith(".")).to_numpy()]
     if len(odd):
-        message = f"{len(odd)} cells are no numbers, as {short(odd.iloc[0])!r}: taken as missing; correct them"
+        many = counted(len(odd), "cell is no number", "cells are no numbers")
+        message = f"{many}, as {short(odd.iloc[0])!r}: taken as missing; correct {'it' if len(odd) == 1 else 'them'}"
         problems.append(Problem(path.name, message, column=name, severity="warning"))
     return numbers
 
@@ -181,8 +182,8 @@ def _readings(path: Path, frame: pd.DataFrame, problems: list[Problem]) -> Itera
             beyond = (grades < 0) | (grades > _END[column])
             if beyond.any():
                 message = (
-                    f"{int(beyond.sum())} grades lie outside 0 to {_END[column]:.0f}, as {grades[beyond].iloc[0]:g}: "
-                    "taken as missing; correct them"
+                    f"{counted(int(beyond.sum()), 'grade lies', 'grades lie')} outside 0 to {_END[column]:.0f}, as "
+                    f"{grades[beyond].iloc[0]:g}: taken as missing; correct {'it' if beyond.sum() == 1 else 'them'}"
                 )
                 problems.append(Problem(path.name, message, column=whole, severity="warning"))
             found[column] = grades.where(~beyond)

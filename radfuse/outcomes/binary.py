@@ -19,6 +19,9 @@ from radfuse.statistics.links import LinkName
 if TYPE_CHECKING:
     from radfuse.results import Comparison, Performance
 
+_FEW_CLASSES = 8
+"""Texts of a column of classes; more are dates, or remarks."""
+
 
 class BinaryOutcome(Section):
     """An event, or none; what each method is for says `radfuse.outcomes.kinds.OutcomeKind`."""
@@ -83,6 +86,8 @@ class BinaryOutcome(Section):
             message = f"holds the words {found[0]!r} and {found[1]!r}; {mend}"
             return None, [Finding(message, None, self.column)]
         odd = values.index[wrong | (values.notna() & ~values.isin([0.0, 1.0]))]
+        if wrong.sum() > max(3, 0.3 * len(values)):
+            return None, [Finding(_of_words(found, new), None, self.column)]
         text = table.text(self.column)
         if len(odd) > max(3, 0.3 * len(values)) and not wrong.any():
             return None, [Finding(_of_another_kind(found, new), None, self.column)]
@@ -208,3 +213,12 @@ def _of_another_kind(found: Sequence[str], new: bool) -> str:
     if len(found) == 2:
         return f"{what}: say which is the event, cohort.outcome.positive: {found[1]}"
     return f"{what}: a measurement is an outcome of kind continuous, grades are one of kind ordinal"
+
+
+def _of_words(found: Sequence[str], new: bool) -> str:
+    """Return what to do about a column of more than two texts, most of which are no numbers."""
+    what = f"a binary outcome has two values; the column holds {len(found)}: {listed(map(repr, found), 6)}"
+    if new:
+        return f"{what}: write them as the study had them"
+    mend = "make it two and say which is the event (cohort.outcome.positive), or exclude cases"
+    return f"{what}: {mend}, or set kind: multiclass" if len(found) <= _FEW_CLASSES else f"{what}: name another column"

@@ -31,7 +31,7 @@ class ContinuousOutcome(ScoredOutcome):
         values, findings = numbers(table, self.column, "a continuous outcome")
         text = table.text(self.column)
         findings += [
-            Finding(f"a continuous outcome is a number; found {text[index]!r}; {MEND}", index, self.column)
+            Finding(f"a continuous outcome is a finite number; found {text[index]!r}; {MEND}", index, self.column)
             for index in values.index[np.isinf(values)]
         ]
         if findings:

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from radfuse.cohort.cells import declared, whole_numbers
 from radfuse.cohort.spreadsheet import Table
 from radfuse.config import Section, Word
-from radfuse.errors import Finding, listed
+from radfuse.errors import Finding, counted, listed
 from radfuse.evaluation.thresholds import Rule
 from radfuse.outcomes.binary import BinaryOutcome
 from radfuse.outcomes.class_names import FEWEST, MOST, faults, in_order
@@ -46,7 +46,8 @@ class MulticlassOutcome(Section):
         if len(set(levels)) < len(levels):
             raise ValueError(f"a class stands twice: {', '.join(levels)}; remove one")
         if 0 < len(levels) < FEWEST:
-            raise ValueError(f"{len(levels)} classes are too few; two are an outcome of kind binary with `positive`")
+            many = counted(len(levels), "class is", "classes are")
+            raise ValueError(f"{many} too few; two are an outcome of kind binary with `positive`")
         return levels
 
     def columns(self) -> Mapping[str, str]:

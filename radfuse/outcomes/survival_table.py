@@ -22,7 +22,7 @@ def times_of(table: Table, column: str) -> tuple[pd.Series, list[Finding]]:
     text = table.text(column)
     early = values.notna() & ~((values > 0) & np.isfinite(values))
     found += [
-        Finding(f"a time under observation is above 0; found {text[index]!r}; {MEND}", index, column)
+        Finding(f"a time under observation is above 0 and finite; found {text[index]!r}; {MEND}", index, column)
         for index in values.index[early]
     ]
     return values, found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from radfuse.errors import CaseError
+from radfuse.errors import CaseError, counted
 from radfuse.radiomics.config import INTERPOLATORS
 from radfuse.radiomics.settings import Settings
 from radfuse.volume.grid import Grid
@@ -101,9 +101,8 @@ def prepare(image: np.ndarray, grid: Grid, region: Region, settings: Settings, w
     inside = mask[box]
     values = image[box][inside]
     if not np.isfinite(values).all():
-        raise CaseError(
-            where, f"{int((~np.isfinite(values)).sum())} voxels in the region are NaN or infinite; mend the image"
-        )
+        many = counted(int((~np.isfinite(values)).sum()), "voxel in the region is", "voxels in the region are")
+        raise CaseError(where, f"{many} NaN or infinite; mend the image")
     return Prepared(
         region.name, image, grid.spacing_zyx_mm, inside, box, shape_mask, (region.voxels, int(np.count_nonzero(inside)))
     )

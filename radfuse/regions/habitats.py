@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
 
 from radfuse.config import Section
-from radfuse.errors import CaseError, InputError, StudyError
+from radfuse.errors import CaseError, InputError, StudyError, counted
 from radfuse.regions.clusters import Criterion, Method, best_number, fitted
 from radfuse.regions.named import NamedRegion, made_on
 
@@ -186,7 +186,7 @@ class HabitatsRegion(NamedRegion):
         if len(values) < self.counts[0]:
             raise CaseError(
                 scene.case or scene.labels.name,
-                f"region {self.name!r} has {len(values)} voxels that all its images show, and "
+                f"region {self.name!r} has {counted(len(values), 'voxel')} that all its images show, and "
                 f"{self.counts[0]} clusters need as many; correct the mask, ask for fewer `clusters`, or leave the "
                 "case out of the cohort table",
             )

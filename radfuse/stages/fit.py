@@ -97,7 +97,7 @@ def crew(jobs: Sequence[FitJob]) -> Literal["running", "cores"]:
 
 STAGE = Stage(
     "fit",
-    15,
+    16,
     jobs,
     work,
     write_section,

@@ -133,7 +133,7 @@ def share_of(patients: np.ndarray, classes: np.ndarray, share: float, seed: int,
 
 STAGE = Stage(
     "learning_curve",
-    8,
+    9,
     jobs,
     work,
     write_section,

@@ -99,7 +99,7 @@ def _measures(outcome: Outcome, y: np.ndarray, p: np.ndarray) -> dict[str, float
 
 STAGE = Stage(
     "optimism",
-    8,
+    9,
     jobs,
     work,
     write_section,

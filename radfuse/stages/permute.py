@@ -109,7 +109,7 @@ def shuffled(patients: np.ndarray, seed: int, draw: int) -> np.ndarray:
 
 STAGE = Stage(
     "permute",
-    8,
+    9,
     jobs,
     work,
     write_section,

@@ -391,7 +391,7 @@ def _read(path: Path, _: int) -> Prepared:
 
 STAGE = Stage(
     "prepare",
-    15,
+    16,
     jobs,
     work,
     write,

@@ -92,7 +92,7 @@ def write(found: Refitted, path: Path) -> None:
 
 STAGE = Stage(
     "refit",
-    15,
+    16,
     jobs,
     work,
     write,

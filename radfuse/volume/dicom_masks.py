@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radfuse.errors import InputError, listed
+from radfuse.errors import InputError, counted, listed
 from radfuse.volume.dicom import DAMAGE, header_of, text_of
 from radfuse.volume.frames import frame_pixels
 from radfuse.volume.grid import GRID_TOLERANCE, Grid, orientation_of, oriented, triple
@@ -137,9 +137,8 @@ def _segments(path: Path, header: Dataset, names: Mapping[int, str] | None, like
             values = (plane > 0).astype(np.uint32) * np.uint32(labels[number])
         both = (values > 0) & (array[slice_] > 0) & (array[slice_] != values)
         if both.any():
-            raise InputError(
-                f"{path}: {int(both.sum())} voxels of one slice are of two segments; save segments that do not overlap"
-            )
+            many = counted(int(both.sum()), "voxel of one slice is", "voxels of one slice are")
+            raise InputError(f"{path}: {many} of two segments; save segments that do not overlap")
         array[slice_] = np.maximum(array[slice_], values)
     shown = dict(names) if names is not None else {labels[number]: name for number, name in said.items()}
     found = LabelMap(array, grid, shown, path.name)
@@ -240,9 +239,8 @@ def _contours(path: Path, header: Dataset, names: Mapping[int, str] | None, like
             drawn = _filled(f"{path}: of {said[number]!r}", _closed(path, said[number], item), like)
             both = drawn & (array > 0) & (array != labels[number])
             if both.any():
-                raise InputError(
-                    f"{path}: {int(both.sum())} voxels are of two structures; give one label of them alone"
-                )
+                many = counted(int(both.sum()), "voxel is", "voxels are")
+                raise InputError(f"{path}: {many} of two structures; give one label of them alone")
             array[drawn] = labels[number]
     shown = dict(names) if names is not None else {labels[number]: name for number, name in said.items()}
     return replace(LabelMap(array, like, shown), name=path.name)

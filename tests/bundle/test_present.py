@@ -126,7 +126,7 @@ def test_a_block_that_is_not_there_is_told() -> None:
     part = SimpleNamespace(inputs=[SimpleNamespace(block="b", name="y", used=True)], site=None)
     design = SimpleNamespace(units=pd.DataFrame(index=range(2)), blocks={})
     read = SimpleNamespace(design=design, visits=None, missing=[])
-    with pytest.raises(InputError, match="needs 1 columns that are not there: y; the block has none"):
+    with pytest.raises(InputError, match="needs 1 column that is not there: y; the block has none"):
         _matrix("b", part, read)  # type: ignore[arg-type]
 
 

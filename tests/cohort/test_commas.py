@@ -60,9 +60,15 @@ def test_numbers_with_marks_are_told_how_to_be_written(cell: str) -> None:
     assert as_written([cell]) == "write numbers with a decimal point, and nothing between thousands"
 
 
-@pytest.mark.parametrize("cell", ["old", "<50", "61 years", "2020-01-01", "-"])
+@pytest.mark.parametrize("cell", ["old", "<50", "2020-01-01", "-", "2+", "T1"])
 def test_other_texts_are_not(cell: str) -> None:
     assert as_written([cell]) == ""
+
+
+@pytest.mark.parametrize(("cells", "unit"), [(["20 %", "7.5%"], "%"), (["61 years"], "years"), (["3,5mg/dl"], "mg/dl")])
+def test_numbers_with_a_unit_are_told_to_stand_alone(cells: list[str], unit: str) -> None:
+    assert as_written(cells) == f"write numbers alone, without {unit!r}"
+    assert as_written([*cells, "61 m"]) == ""
 
 
 def test_formulas_that_nobody_computed_are_told() -> None:

@@ -87,7 +87,7 @@ def test_pseudonyms_leave_no_id(heap: Path, tmp_path: Path) -> None:
     assert read_volume(tmp_path / rows["image"].iloc[3]).array.shape == (4, 3, 4)
     dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")  # links are made anew
     (tmp_path / "c.images" / "mine.txt").write_text("keep me")
-    with pytest.raises(InputError, match="holds 1 things that are no links of radfuse"):
+    with pytest.raises(InputError, match="holds 1 thing that is no link of radfuse"):
         dicom_index(heap, tmp_path / "c.csv", tmp_path / "salt")
     assert (tmp_path / "c.images" / "mine.txt").is_file()
 

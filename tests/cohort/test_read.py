@@ -432,11 +432,36 @@ def test_row_numbers_of_faults_count_excluded_cases(tmp_path: Path) -> None:
     assert_one(found, 4, "age", "'old' is not a number")
 
 
-def test_each_of_three_words_without_positive_is_named(tmp_path: Path) -> None:
+def test_three_words_without_positive_are_one_problem(tmp_path: Path) -> None:
     edits = {2: "c1,p1,61,f,Good", 3: "c2,p2,58,m,Poor", 4: "c3,p3,70,f,Fair", 5: "c4,p4,66,m,Poor"}
     found = errors_of(read_cohort, people(tmp_path, edits), config())
-    assert [(problem.row, problem.column) for problem in found] == [(row, "event") for row in (2, 3, 4, 5)]
-    assert found[2].message == "a binary outcome is 0 or 1; found 'Fair'; correct it"
+    assert [(problem.row, problem.column) for problem in found] == [(None, "event")]
+    assert found[0].message == (
+        "a binary outcome has two values; the column holds 3: 'Fair', 'Good', 'Poor': make it two and say which is the "
+        "event (cohort.outcome.positive), or exclude cases, or set kind: multiclass"
+    )
+
+
+def test_dates_in_the_place_of_a_binary_outcome_are_one_problem(tmp_path: Path) -> None:
+    rows = [f"c{i},p{i},6{i % 10},f,2021-03-{i:02d}" for i in range(1, 13)]
+    text = "\n".join(["case_id,patient_id,age,sex,event", *rows]) + "\n"
+    found = errors_of(read_cohort, write_table(tmp_path, text), config())
+    assert_one(found, None, "event", "the column holds 12: '2021-03-01'", "name another column")
+
+
+def test_a_declared_level_that_no_case_has_is_remarked(tmp_path: Path) -> None:
+    said = config(clinical=[{"column": "sex", "levels": ["f", "m", "other"]}])
+    (problem,) = read_cohort(people(tmp_path, {}), said).warnings
+    assert (problem.column, problem.severity) == ("sex", "warning")
+    assert problem.message.startswith("no case has the level 'other', so that no model learns of it; remove it from")
+
+
+def test_a_value_beyond_what_can_be_computed_with_is_told_once(tmp_path: Path) -> None:
+    rows = [f"c{i},p{i},{'1e308' if i == 4 else 60 + i},f,{i % 2}" for i in range(1, 13)]
+    text = "\n".join(["case_id,patient_id,age,sex,event", *rows]) + "\n"
+    with pytest.raises(InputError) as caught:
+        read_cohort(write_table(tmp_path, text), config())
+    assert_one(caught.value.problems, 5, "age", "infinite (1e308), or too large")
 
 
 def test_each_id_that_repeats_is_named_once(tmp_path: Path) -> None:

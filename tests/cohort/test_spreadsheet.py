@@ -416,7 +416,7 @@ def test_the_separator_that_excel_writes_first_is_no_row(tmp_path: Path) -> None
 
 
 def test_a_title_above_the_header_is_one_fault_not_one_a_row(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"the first line has 1 cells .*4 of 4 rows below have more, 2 for example"):
+    with pytest.raises(InputError, match=r"the first line has 1 cell .*4 of 4 rows below have more, 2 for example"):
         read_table(as_file(tmp_path, "# exported\nid,x\na,1\nb,2\nc,3\n"))
 
 

@@ -229,7 +229,8 @@ def test_rows_of_excluded_cases_are_no_surprise(tmp_path: Path) -> None:
 def test_no_id_in_common_shows_ids_of_both_sides(tmp_path: Path, allow: frozenset[str]) -> None:
     (found,) = errors_of(join, people(tmp_path), {"radiomic": by_case({"K1": 1, "K2": 2})}, allow)
     assert found.message == (
-        "no id of the cohort stands in the table (case_id): cohort has c1, c2, c3, c4; the table has K1, K2"
+        "no id of the cohort stands in the table (case_id): cohort has c1, c2, c3, c4; the table has K1, K2; write ids "
+        "as the cohort does, or name the right table under features.radiomic"
     )
 
 

@@ -22,16 +22,41 @@ cohort:
   table: cohort.csv
   unit: [patient_id, side]
   clinical: [age, bmi]
-  outcome: {{column: event}}
+  site: site
+  outcome: {outcome}
   split: {split}
 features: {{radiomic: radiomic.csv}}
-fusion: {{families: [clinical, clinical-radiomic], inner_folds: 3, classifier: {{kind: logistic, c: [0.1, 1.0]}}}}
+fusion: {{families: [clinical, clinical-radiomic], inner_folds: 3, {fusion}}}
 """
+LOGISTIC = "classifier: {kind: logistic, c: [0.1, 1.0]}"
 SPLITS = {
     "grouped": "{kind: grouped, folds: 3}",
     "unstratified": "{kind: grouped, folds: 3, stratified: false}",
     "holdout": "{kind: holdout, test_fraction: 0.3}",
 }
+OUTCOMES = {
+    "binary": ("{column: event}", "{kind: ridge}"),
+    "survival": ("{kind: survival, time: months, event: event, horizon: 24}", "{kind: cox}"),
+    "ordinal": ("{column: grade, kind: ordinal, levels: ['0', '1', '2']}", "{kind: linear}"),
+    "continuous": ("{column: loss, kind: continuous}", "{kind: linear}"),
+    "multiclass": ("{column: type, kind: multiclass}", "{kind: ridge}"),
+}
+"""Kind -> the outcome, and a learner of it."""
+PARTS = {
+    "stack": "strategy: {kind: stack}",
+    "combat": "strategy: {kind: early}, harmonise: {kind: combat, unseen: pass}",
+    "pca": "strategy: {kind: early}, selection: [{kind: pca, components: 3}]",
+    "stability": "strategy: {kind: early}, selection: [{kind: stability_selection, halves: 6, strengths: [0.4]}]",
+}
+TWO_CLASSES = {
+    "rfe": "strategy: {kind: early}, selection: [{kind: rfe}]",
+    "platt": "strategy: {kind: early}, recalibrate: {kind: platt}",
+    "beta": "strategy: {kind: early}, recalibrate: {kind: beta}",
+    "isotonic": "strategy: {kind: early}, recalibrate: {kind: isotonic}",
+    "smote": "strategy: {kind: early}, oversample: smote",
+}
+EACH = [(kind, part) for kind in OUTCOMES for part in PARTS]
+EACH += [(kind, part) for kind in ("binary", "multiclass") for part in TWO_CLASSES]
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 
@@ -50,6 +75,11 @@ def tables(people: int = 36) -> Tables:
     features = pd.DataFrame(noise, columns=[f"f{i}" for i in range(12)])
     features.insert(0, "case_id", cohort["case_id"])
     features.loc[3, "f2"] = np.nan
+    value = noise[:, 0] - noise[:, 1] + cohort["event"]
+    cohort["site"], cohort["loss"] = np.array(["north", "south"])[who % 2], value.round(2)
+    cohort["grade"] = np.searchsorted(np.quantile(value, (0.4, 0.7)), value)
+    cohort["type"] = np.array(["bone", "mild", "sick"])[cohort["grade"]]
+    cohort["months"] = (30 * np.exp(-value / 2)).round() + 1
     return cohort, features
 
 
@@ -77,11 +107,13 @@ def all_at_once(found: Tables, seed: int) -> Tables:
     return columns_shuffled(rows_shuffled(renamed(found, seed), seed), seed)
 
 
-def study_of(folder: Path, found: Tables, split: str) -> Study:
+def study_of(
+    folder: Path, found: Tables, split: str, outcome: str = OUTCOMES["binary"][0], fusion: str = LOGISTIC
+) -> Study:
     folder.mkdir()
     for name, table in zip(("cohort", "radiomic"), found, strict=True):
         table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "study.yaml").write_text(STUDY.format(split=split))
+    (folder / "study.yaml").write_text(STUDY.format(split=split, outcome=outcome, fusion=fusion))
     return load_study(folder / "study.yaml")
 
 
@@ -94,12 +126,12 @@ def outcome_of(study: Study) -> dict[tuple[float, ...], tuple[str, list[float]]]
     tests: dict[int, str] = {}
     found: dict[int, list[float]] = {row: [] for row in range(len(values))}
     for family in study.families:
-        settings = (study.cohort.patient, study.cohort.outcome, study.fusion, study.seed)
+        settings = (study.cohort.patient, study.cohort.outcome, study.fusion, study.seed, study.cohort.site)
         for fold in prepared.folds:
             fitted, _ = fit_fold(prepared.design, family, fold, *settings)
             for row, probability in zip(fitted.test, fitted.probability, strict=True):
                 tests[row] = fold.name
-                found[row].append(probability)
+                found[row] += np.ravel(probability).tolist()
         fitted, _ = fit_fold(prepared.design, family, everyone(prepared.everyone), *settings)
         for row in found:
             found[row] += [fitted.threshold, fitted.inner_auc]
@@ -116,6 +148,21 @@ def test_folds_and_predictions_stay(split: str, change: Callable[[Tables, int], 
     for key, (fold, numbers) in before.items():
         assert after[key][0] == fold
         np.testing.assert_allclose(after[key][1], numbers, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "part"), EACH)
+def test_no_part_sees_names_or_order(kind: str, part: str, tmp_path: Path) -> None:
+    outcome, learner = OUTCOMES[kind]
+    fusion = f"{(PARTS | TWO_CLASSES)[part]}, classifier: {learner}"
+    before, after = (
+        outcome_of(study_of(tmp_path / name, found, SPLITS["grouped"], outcome, fusion))
+        for name, found in (("before", tables()), ("after", all_at_once(tables(), 3)))
+    )
+    near = 1e-8 if kind == "multiclass" else 1e-12  # last bits move where the search for a softmax ends
+    assert set(before) == set(after)
+    for key, (fold, numbers) in before.items():
+        assert after[key][0] == fold
+        np.testing.assert_allclose(after[key][1], numbers, rtol=0, atol=near)
 
 
 def test_another_seed_gives_other_folds(tmp_path: Path) -> None:

@@ -142,11 +142,11 @@ def test_tables_that_were_saved_anew_are_read(tmp_path: Path, content: bytes) ->
 @pytest.mark.parametrize(
     ("old", "new", "column", "told"),
     [
-        ("|3: 3|", "|9|", "V00XRKL", "1 grades lie outside 0 to 4, as 9: taken as missing"),
+        ("|3: 3|", "|9|", "V00XRKL", "1 grade lies outside 0 to 4, as 9: taken as missing; correct it"),
         ("|3: 3|", "|-1|", "V00XRKL", "as -1"),
-        ("|3: 3|", "|3,0|", "V00XRKL", "1 cells are no numbers, as '3,0': taken as missing"),
+        ("|3: 3|", "|3,0|", "V00XRKL", "1 cell is no number, as '3,0': taken as missing"),
         ("|3: 3|0", "|3: 3|4", "V00XRJSM", "outside 0 to 4"),
-        ("2: Left", "L", "SIDE", "no numbers, as 'L'"),
+        ("2: Left", "L", "SIDE", "1 cell is no number, as 'L'"),
         ("|3: 3|0\n", "|3: 3", None, "the file is cut off"),
     ],
 )

@@ -141,8 +141,8 @@ def spoiled(value: float) -> np.ndarray:
         (values().astype(complex), labels(), {}, "no real numbers"),
         (values(), labels() + 0.5, {}, "whole numbers"),
         (values(), labels()[:-1], {}, "is not that of its grid"),
-        (spoiled(np.nan), labels() % 4, {}, "1 voxels in the region are NaN or infinite"),
-        (spoiled(np.inf), labels() % 4, {}, "1 voxels in the region are NaN or infinite"),
+        (spoiled(np.nan), labels() % 4, {}, "1 voxel in the region is NaN or infinite"),
+        (spoiled(np.inf), labels() % 4, {}, "1 voxel in the region is NaN or infinite"),
         (values(), labels(), {"bin_width": 1e-4}, "allowed are 10,000; a width of"),
         (values(), labels(), {"max_bins": 5}, "allowed are 5"),
         (values(), labels(), {"bin_width": 1e308}, "bins of width 1e+308 end beyond the largest number"),
@@ -231,7 +231,7 @@ def test_a_region_that_fails_is_named_and_the_others_are_given() -> None:
     found = extract(image, labels(), config)
     assert list(found.values.index) == ["4"]
     assert list(found.provenance["failed"]) == ["1"]
-    assert "region 1: 1 voxels in the region are NaN" in found.provenance["failed"]["1"]
+    assert "region 1: 1 voxel in the region is NaN" in found.provenance["failed"]["1"]
     alone = extract(image, labels(), config, only=[4])
     assert alone.provenance["failed"] == {}
     pd.testing.assert_frame_equal(alone.values, found.values, check_exact=True)

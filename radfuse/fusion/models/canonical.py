@@ -89,6 +89,11 @@ def canonical_order(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return _rows(rough, columns, y[:, 0], y[:, 1]), columns
 
 
+def order_of_columns(x: np.ndarray) -> np.ndarray:
+    """Return columns ordered by what they hold, shape (column,): descent ends a little off by which it visits first."""
+    return _ordered(x[-_FEW:].astype(np.float32), lambda some: tuple(x[:, some].astype(np.float32)))
+
+
 def _columns(rough: np.ndarray, happened: np.ndarray) -> np.ndarray:
     """Return the columns ordered by their largest value, then the next one and so on, and last by those of events."""
     most = np.partition(rough, len(rough) - _FEW, axis=0)[-_FEW:] if len(rough) > _FEW else rough

@@ -11,6 +11,7 @@ import numpy as np
 
 from radfuse.fusion.linear import Linear, explained
 from radfuse.fusion.link import UNITS, inverse_nodes
+from radfuse.fusion.models.canonical import order_of_columns
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Column
 from radfuse.results import Explanation
@@ -159,7 +160,8 @@ def cox_net(x: np.ndarray, known: Survival, penalty: float, l1_share: float, sta
     from sklearn.linear_model import ElasticNet as LeastSquares
 
     solver = LeastSquares(l1_ratio=l1_share, warm_start=True, tol=1e-6, max_iter=2000)
-    columns = np.asfortranarray(x)
+    order = order_of_columns(x)
+    columns, back = np.asfortranarray(x[:, order]), np.argsort(order)
 
     def at(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
         score = x @ beta
@@ -173,9 +175,9 @@ def cox_net(x: np.ndarray, known: Survival, penalty: float, l1_share: float, sta
         warnings.simplefilter("ignore", ConvergenceWarning)  # the next round goes on from there
         for _ in range(30):
             weight = np.maximum(bend, 1e-5)
-            solver.alpha, solver.coef_ = penalty / weight.mean(), beta.copy()
+            solver.alpha, solver.coef_ = penalty / weight.mean(), beta[order]
             solver.fit(columns, score - slope / weight, sample_weight=weight)
-            step, before, size = solver.coef_ - beta, score, 1.0
+            step, before, size = solver.coef_[back] - beta, score, 1.0
             while (found := at(beta + size * step))[0] > now and size > _SHORTEST:
                 size /= 2  # far from where they touch, least squares overshoot: few units, and a class that separates
             beta = beta + size * step

@@ -11,6 +11,7 @@ import numpy as np
 
 from radfuse.fusion.linear import Linear, explained
 from radfuse.fusion.link import UNITS, inverse_nodes
+from radfuse.fusion.models.canonical import order_of_columns
 from radfuse.fusion.models.penalised import FittedLogistic
 from radfuse.fusion.parts import Column
 from radfuse.results import Explanation
@@ -86,11 +87,12 @@ def net_squares(
 
     spread, left, found = spread_of(y), y - offset, []
     solver = ElasticNet(l1_ratio=l1_share, warm_start=True, tol=1e-6, max_iter=5000)
-    values = np.asfortranarray(x)
+    order = order_of_columns(x)
+    values, back = np.asfortranarray(x[:, order]), np.argsort(order)
     for penalty in penalties:
         solver.alpha = max(penalty, 1e-9)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the support settles long before the coefficients
             solver.fit(values, left / spread)
-        found.append(FittedLinear(spread * float(solver.intercept_), spread * solver.coef_.copy()))
+        found.append(FittedLinear(spread * float(solver.intercept_), spread * solver.coef_[back]))
     return found

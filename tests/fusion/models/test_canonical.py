@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radfuse.fusion.models.canonical import canonical, canonical_float32, two_classes
+from radfuse.fusion.models.cox_fit import Survival, cox_net
+from radfuse.fusion.models.linear_fit import net_squares
 
 
 def test_an_order_by_hand():
@@ -85,3 +87,18 @@ def test_ties_of_the_keys_that_mostly_decide_are_settled_by_the_others():
     assert found.columns.tolist() == [1, 2, 0]
     moved = np.random.default_rng(3).permutation(20)
     np.testing.assert_array_equal(canonical(x[moved], y[moved]).x, found.x)
+
+
+def test_an_elastic_net_says_the_same_in_whatever_order_columns_stand() -> None:
+    """Two columns are the same, which share a weight in any way; descent stops a little before its end."""
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((60, 12))
+    x[:, 5], x[:, 7] = x[:, 0], x[:, 1] + 0.05 * x[:, 7]
+    y = x[:, 0] - x[:, 1] + generator.standard_normal(60)
+    moved = generator.permutation(12)
+    one, other = (net_squares(values, y, [0.05], 0.5, np.zeros(60))[0] for values in (x, x[:, moved]))
+    np.testing.assert_allclose(other.score(x[:, moved]), one.score(x), rtol=0, atol=1e-12)
+    time = np.column_stack([generator.exponential(size=60) * np.exp(-x[:, 0]), generator.random(60) < 0.7])
+    known = Survival(time.astype(float), 1.0, np.zeros(60))
+    first, second = (cox_net(values, known, 0.02, 0.5, np.zeros(12)) for values in (x, x[:, moved]))
+    np.testing.assert_allclose(x[:, moved] @ second, x @ first, rtol=0, atol=1e-12)
