@@ -13,7 +13,7 @@ from typing import Any
 from radfuse.errors import InputError, listed
 
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
-_BY_PLANS = re.compile(r"nnUNetTrainer(_\d+epochs?)?")
+BY_PLANS = re.compile(r"nnUNetTrainer(_\d+epochs?)?")
 """Trainers whose networks are as the plans say."""
 UNETS = "dynamic_network_architectures.architectures.unet."
 """Begins the names of nnU-Net's own networks."""
@@ -101,7 +101,7 @@ def check_plans(folder: Path, folds: Sequence[str], checkpoint: str | None) -> N
             if name is not None:
                 settings, name = {**every[name], **settings}, every[name].get("inherits_from")
         network = settings["architecture"]
-        ours = network["network_class_name"].startswith(UNETS) and _BY_PLANS.fullmatch(trainer)
+        ours = network["network_class_name"].startswith(UNETS) and BY_PLANS.fullmatch(trainer)
         strides = network["arch_kwargs"]["strides"] if ours else ()
     except (KeyError, TypeError, AttributeError):
         strides = ()  # older plans, or none of nnU-Net's; told where they are opened
