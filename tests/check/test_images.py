@@ -133,7 +133,7 @@ def test_a_label_that_one_fold_alone_tests_is_told_before_training(study: Path) 
     name = next(fold.name for fold in folds if "p3" in fold.test)
     assert only.where == "segmentation.labels"
     assert f"label bone (2) is only in the mask of c3, which fold {name} tests, so that its network" in only.message
-    for number in range(12):  # in every fold
+    for number in {*range(12)} - {3}:  # in every fold
         shutil.copyfile(study.parent / "m3.nrrd", study.parent / f"m{number}.nrrd")
     check_study(load_study(study, [two, split]))
 
