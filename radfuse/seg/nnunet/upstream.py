@@ -49,7 +49,7 @@ def _misfits_told(folder: Path) -> Iterator[None]:
     try:
         with _in_silence():
             yield
-    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, AssertionError) as error:
         raise InputError(
             f"{folder}: plans.json or dataset.json is not what nnU-Net writes ({_said(error)}); copy both again "
             "from where the network was trained"
@@ -174,12 +174,16 @@ def network_of(
         if not BY_PLANS.fullmatch(trainer):
             try:
                 builder = recursive_find_trainer_class_by_name(trainer)
-            except RuntimeError:  # somebody's own trainer, which need not change the network
+            except (
+                RuntimeError,
+                AssertionError,
+                TypeError,
+            ):  # somebody's own, which need not change the network
                 missing = f"by {trainer}, which is not installed here (nnUNet_extTrainer), or "
         network = _built(builder, (manager, settings), (inputs, outputs), path)
     try:
         network.load_state_dict(
-            {key.removeprefix("module.").removeprefix("_orig_mod."): value for key, value in state.items()}
+            {str(key).removeprefix("module.").removeprefix("_orig_mod."): value for key, value in state.items()}
         )
     except RuntimeError as error:
         raise InputError(
@@ -187,6 +191,8 @@ def network_of(
             "Copy the whole folder of results again"
         ) from error
     found: torch.nn.Module = network.float().eval()
+    if not all(bool(weights.isfinite().all()) for weights in found.parameters()):
+        raise InputError(f"{path} holds weights that are no numbers: its training went astray; give another checkpoint")
     return found
 
 
@@ -194,7 +200,8 @@ def _built(builder: Any, managers: tuple[PlansManager, Any], channels: tuple[int
     """Return the network of the plans, or that a trainer builds, as nnU-Net asks it; older ones are asked otherwise."""
     settings = managers[1]
     names = ("class_name", "init_kwargs", "init_kwargs_req_import")
-    by_plans = tuple(getattr(settings, f"network_arch_{name}") for name in names)
+    with _misfits_told(path.parent.parent):
+        by_plans = tuple(getattr(settings, f"network_arch_{name}") for name in names)
     try:
         if builder is None:
             return get_network_from_plans(*by_plans, *channels, deep_supervision=False)
