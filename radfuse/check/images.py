@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
+<<<<<<< HEAD
 from radfuse.check.alike import remarks_on_bands, remarks_on_channels, remarks_on_grids, remarks_on_scales
+=======
+from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
+from radfuse.check.inputs import FoldPatients
+from radfuse.check.labels import never_drawn, only_tested
+>>>>>>> seg
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
@@ -96,7 +102,11 @@ class Looked:
     labels: frozenset[int] | None
 
 
-def check_images(study: Study, progress: Callable[[str, int, int], None] = lambda *_: None) -> list[Problem]:
+def check_images(
+    study: Study,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    folds: Sequence[FoldPatients] = (),
+) -> list[Problem]:
     """Return what is wrong with the images and masks of a study, by row, and what is remarkable of them all.
 
     Missing files are `read_cohort`'s to tell.
@@ -104,12 +114,13 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
     Args:
         study: with regions.
         progress: told of every case.
+        folds: whose networks learn from the masks of patients that they do not test.
     """
     config, backend, jobs = study.cohort, study.segmentation, jobs_of(study)
     assert backend is not None
     found: list[Problem] = []
     grids: dict[str, dict[str, Grid]] = {name: {} for name in config.images}
-    drawn_labels: list[frozenset[int]] = []
+    held: list[tuple[Case, frozenset[int]]] = []
     progress("checking images", 0, len(jobs))
     with Crew(1 if len(jobs) <= _FEW else None) as crew:
         for done, (job, result) in enumerate(crew.each(check_case, jobs), start=1):
@@ -117,7 +128,7 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
                 found.append(_problem(job, f"cannot be checked: {result.message}"))
             else:
                 found += result.problems
-                drawn_labels += [] if result.labels is None else [result.labels]
+                held += [] if result.labels is None else [(job.case, result.labels)]
                 for sequence, grid in result.grids.items():
                     grids[sequence][job.case.case_id] = grid
             progress("checking images", done, len(jobs))
@@ -132,7 +143,8 @@ def check_images(study: Study, progress: Callable[[str, int, int], None] = lambd
         first = (*backend.sequences, *config.images)[0]
         drawn = {job.case.case_id for job in jobs if job.case.mask is not None}
         found += _of_plan(study, [grid for case, grid in grids[first].items() if case in drawn])
-    return found + _never_drawn(study, backend, drawn_labels, set(_parts_of(study).values()))
+    found += never_drawn(study, backend, [labels for _, labels in held], set(_parts_of(study).values()))
+    return found + only_tested(backend, held, folds)
 
 
 def _of_plan(study: Study, drawn: Sequence[Grid]) -> list[Problem]:
@@ -197,35 +209,6 @@ def _parts_of(study: Study) -> dict[str, int]:
     whole = {one.name: one.label for one in study.regions if isinstance(one, LabelRegion)}
     labels = study.segmentation.labels
     return {name: labels[label] if isinstance(label, str) else label for name, label in whole.items()}
-
-
-def _never_drawn(
-    study: Study, backend: Segmentation, drawn: list[frozenset[int]], needed: Collection[int]
-) -> list[Problem]:
-    """Return what to say where no mask holds a label that networks are to learn, or that regions and measures name.
-
-    Trainings of ours and of nnU-Net refuse to begin without it; a backend of the user's own may do without.
-
-    Args:
-        study: with regions.
-        backend: who makes masks, and what labels there are.
-        drawn: labels of each mask.
-        needed: labels that are a region by themselves: their lack is an error of each case.
-    """
-    missing = {name: number for name, number in backend.labels.items() if not any(number in one for one in drawn)}
-    why = "so that no network learns it"
-    if backend.source == "manual":
-        named = {label for one in (*study.regions, *study.morphometry) for label in one.labels_named()}
-        missing = {n: k for n, k in missing.items() if (n in named or k in named) and k not in needed}
-        why = "and regions or measures that name it find nothing there"
-    if backend.source not in ("manual", "cross_fitted") or not drawn or not missing:
-        return []
-    absent = listed(f"{name} ({number})" for name, number in missing.items())
-    message = f"no mask holds {absent}, {why}; correct the number, or remove the label"
-    severity: Literal["error", "warning"] = "warning"
-    if backend.source == "cross_fitted" and isinstance(backend, OnnxNetworks):
-        severity = "error"
-    return [Problem("segmentation.labels", message, severity=severity)]
 
 
 def check_case(job: CheckJob) -> Looked:

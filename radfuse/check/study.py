@@ -78,7 +78,7 @@ def _check(study: Study, progress: Progress, *, images: bool = True) -> Prepared
     problems += _of_training(study)
     told = " ".join(problem.message for problem in problems)
     absent = {column for column in study.cohort.mask_columns if f"there is no column {column!r}" in told}
-    found = check_images(study, progress) if images else []
+    found = check_images(study, progress, inputs.folds if inputs is not None else ()) if images else []
     problems += [problem for problem in found if problem.column not in absent]  # no row has what no column holds
     if inputs is None or any(problem.severity == "error" for problem in problems):
         raise InputError(once(problems))

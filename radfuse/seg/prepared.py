@@ -19,12 +19,13 @@ def labels_of(cases: Sequence[Path]) -> list[frozenset[int]]:
     return [frozenset(np.flatnonzero(np.bincount(target.ravel(), minlength=256)).tolist()) for target in targets]
 
 
-def require_labels(names: Iterable[str], held: Sequence[frozenset[int]]) -> None:
+def require_labels(names: Iterable[str], held: Sequence[frozenset[int]], who: str = "a network") -> None:
     """Look whether a network can learn every label.
 
     Args:
         names: of the labels, in their order.
         held: labels that each of its training cases holds.
+        who: it is.
 
     Raises:
         InputError: a label is in none of the masks.
@@ -33,11 +34,11 @@ def require_labels(names: Iterable[str], held: Sequence[frozenset[int]]) -> None
     missing = [name for place, name in enumerate(names, start=1) if place not in present]
     if len(missing) == len(names):
         raise InputError(
-            f"all {len(held)} training masks of a network are empty: none holds a voxel of {', '.join(names)}. "
+            f"all {len(held)} training masks of {who} are empty: none holds a voxel of {', '.join(names)}. "
             "See that segmentation.labels has the numbers of the masks, and that masks lie on their images"
         )
     if missing:
         raise InputError(
-            f"label {missing[0]!r} is in none of the {len(held)} masks that a network learns from. Draw it in more "
+            f"label {missing[0]!r} is in none of the {len(held)} masks that {who} learns from. Draw it in more "
             "patients than one fold tests, or take it out of segmentation.labels"
         )

@@ -123,6 +123,21 @@ def test_what_would_fail_every_case_is_told_before(study: Path) -> None:
     assert "no mask holds bone (2), so that no network learns it" in only.message
 
 
+def test_a_label_that_one_fold_alone_tests_is_told_before_training(study: Path) -> None:
+    mask = read_labels(study.parent / "m3.nrrd")
+    mask.array[tuple(np.argwhere(mask.array)[0])] = 2
+    write_image(mask, study.parent / "m3.nrrd")
+    two, split = UNET.replace("1}", "1, bone: 2}"), "cohort.split={kind: grouped, folds: 3}"
+    (only,) = problems_of(study, two, split)
+    folds = read_inputs(load_study(study, [two, split])).folds
+    name = next(fold.name for fold in folds if "p3" in fold.test)
+    assert only.where == "segmentation.labels"
+    assert f"label bone (2) is only in the mask of c3, which fold {name} tests, so that its network" in only.message
+    for number in {*range(12)} - {3}:  # in every fold
+        shutil.copyfile(study.parent / "m3.nrrd", study.parent / f"m{number}.nrrd")
+    check_study(load_study(study, [two, split]))
+
+
 def test_a_training_that_cannot_begin_as_it_is_planned_is_told(study: Path) -> None:
     (only,) = problems_of(study, UNET, "segmentation.budget={memory_gib: 0.001}")
     assert "memory_gib is 0.001, and training takes 1.0 GiB at least; raise it, or lower channels" in only.message

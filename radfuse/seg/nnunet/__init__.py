@@ -1,1 +1,1 @@
-"""Backend `nnunet`: nnU-Net plans and trains, radfuse predicts; `upstream.py` alone imports nnunetv2."""
+"""Backend `nnunet`: nnU-Net plans and trains, radfuse predicts; `upstream.py` and `trainer.py` import nnunetv2."""

@@ -176,10 +176,13 @@ class NnunetSegmentation(OnnxNetworks):
 
     def _check_labels(self, model: Path) -> None:
         """Look whether a model makes these labels, as far as its dataset.json tells; `brought` looks at all of it."""
+        from radfuse.seg.nnunet.folders import read_json
+
+        dataset = read_json(model / "dataset.json")
         try:
-            said = json.loads((model / "dataset.json").read_text(encoding="utf-8"))["labels"]
+            said = dataset["labels"]
             makes = {name: int(number) for name, number in said.items() if name not in ("background", "ignore")}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return  # regions, or no results of nnU-Net; told where they are opened
         check_labels(self, dict(sorted(makes.items(), key=lambda item: item[1])), model)
 

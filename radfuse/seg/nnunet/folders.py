@@ -13,7 +13,7 @@ from typing import Any
 from radfuse.errors import InputError, listed
 
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
-_BY_PLANS = re.compile(r"nnUNetTrainer(_\d+epochs?)?")
+BY_PLANS = re.compile(r"nnUNetTrainer(_\d+epochs?)?")
 """Trainers whose networks are as the plans say."""
 UNETS = "dynamic_network_architectures.architectures.unet."
 """Begins the names of nnU-Net's own networks."""
@@ -101,7 +101,7 @@ def check_plans(folder: Path, folds: Sequence[str], checkpoint: str | None) -> N
             if name is not None:
                 settings, name = {**every[name], **settings}, every[name].get("inherits_from")
         network = settings["architecture"]
-        ours = network["network_class_name"].startswith(UNETS) and _BY_PLANS.fullmatch(trainer)
+        ours = network["network_class_name"].startswith(UNETS) and BY_PLANS.fullmatch(trainer)
         strides = network["arch_kwargs"]["strides"] if ours else ()
     except (KeyError, TypeError, AttributeError):
         strides = ()  # older plans, or none of nnU-Net's; told where they are opened
@@ -112,9 +112,15 @@ def check_plans(folder: Path, folds: Sequence[str], checkpoint: str | None) -> N
 
 def check_patch(patch: Sequence[int], strides: Sequence[Sequence[int]], folder: Path) -> None:
     """Raise `InputError` where a U-Net's strides do not divide its patch: what it halves it would not double back."""
-    by = [math.prod(each) for each in zip(*strides, strict=True)]
-    if any(size % part for size, part in zip(patch, by, strict=False)):
-        fits = [math.ceil(size / part) * part for size, part in zip(patch, by, strict=True)]
+    try:
+        by = [math.prod(each) for each in zip(*strides, strict=True)]
+        fits = [max(math.ceil(size / part), 1) * part for size, part in zip(patch, by, strict=True)] if by else patch
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{folder}: a patch of {patch} and strides of {strides} are nothing that nnU-Net plans; copy plans.json "
+            "again from where the network was trained"
+        ) from error
+    if list(fits) != list(patch):
         raise InputError(
             f"{folder}: a patch of {' x '.join(map(str, patch))} voxels cannot be divided by the network's strides, in "
             f'all {" x ".join(map(str, by))}; with "patch_size": {fits} in plans.json it runs'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,16 +68,24 @@ def open_results(
         name = loaded[0]["init_args"]["configuration"]
         weights = [each["network_weights"] for each in loaded]
         axes = loaded[0].get("inference_allowed_mirroring_axes") or ()
-        trainer = loaded[0]["trainer_name"]
+        trainer = str(loaded[0]["trainer_name"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{files[0]} is no checkpoint of nnU-Net's: it holds no {error}") from error
+    for state, file in zip(weights, files, strict=True):
+        if not isinstance(state, dict):
+            raise InputError(f"{file} is no checkpoint of nnU-Net's: its network_weights are no weights by their names")
+    try:
+        axes = tuple(map(int, axes)) if mirror else ()
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{files[0]} is no checkpoint of nnU-Net's: it mirrors along {axes!r}; copy it again"
+        ) from error
     from radfuse.seg.nnunet.upstream import network_of, plan_of, previous_stage  # now: it imports for seconds
 
     stage, previous = previous_stage(plans, name, folder), None
     if stage is not None:
         first = beside(folder, stage)
         previous = open_results(first, None, folds, checkpoint, mirror=mirror, trust=trust)
-    axes = tuple(int(axis) for axis in axes) if mirror else ()
     plan = plan_of(plans, dataset, name, axes, folder, previous.plan if previous else None)
     networks = tuple(
         network_of(plans, dataset, name, trainer, state, file) for state, file in zip(weights, files, strict=True)
@@ -113,6 +122,10 @@ def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
         raise InputError(f"{path} is no checkpoint that torch opens, or is damaged; copy it again") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} is no checkpoint of nnU-Net's")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            if file.testzip() is not None:  # torch takes weights of a wrong checksum, and masks would be wrong
+                raise InputError(f"{path} was damaged when it was copied: its checksums are wrong; copy it again")
     return found
 
 

@@ -72,7 +72,7 @@ def trained(
         "PYTHONPATH": os.pathsep.join(place for place in sys.path if place),
         "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-m", "radfuse.seg.nnunet.upstream", str(folder)]
+    command = [sys.executable, "-m", "radfuse.seg.nnunet.trainer", str(folder)]
     code = _run(command, environment, folder / LOG, tell)
     if code:
         raise _told(folder / LOG, code)

@@ -59,8 +59,10 @@ class Torch:
         """Return what the network says of patches; of a GPU a tensor there."""
         import torch
 
+        from radfuse.seg.runtimes.convolutions import QuickConvolutions
+
         layout = torch.channels_last if patches.ndim == 4 else torch.channels_last_3d
-        with torch.inference_mode(), self._halves:
+        with torch.inference_mode(), self._halves, QuickConvolutions():
             image = torch.from_numpy(np.ascontiguousarray(patches)).to(self._device)
             said = self._graph(image.contiguous(memory_format=layout))
             return said if self.averages is not None else np.asarray(said.float().contiguous().numpy())

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from radfuse.seg.metrics import dice
 from radfuse.seg.plan import SegPlan
 from radfuse.seg.prepared import TARGET
 from radfuse.seg.preprocess import by_foreground, with_neighbours
+from radfuse.seg.runtimes.convolutions import QuickConvolutions
 from radfuse.seg.runtimes.device import DeviceAverages
 from radfuse.seg.window import AveragesOf, Runner, sliding_window
 
@@ -92,10 +94,11 @@ def mean_dice(run: Runner, plan: SegPlan, cases: Sequence[Path], averages: Avera
 
 def answers_of(network: torch.nn.Module, plan: SegPlan, device: torch.device) -> Runner:
     """Return a torch network as `sliding_window` asks it."""
+    compiled = getattr(network, "_compiled_call_impl", None) is not None
 
     def run(patches: np.ndarray) -> Any:
         image = torch.from_numpy(patches).to(device)
-        with torch.no_grad():
+        with torch.no_grad(), nullcontext() if compiled else QuickConvolutions():
             logits: torch.Tensor = (network(image[:, :, 0])[:, :, None] if plan.slices else network(image)).float()
         return logits if device.type == "cuda" else logits.numpy()
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("nnunetv2", reason="needs radfuse[train]")
 import torch
 
-from radfuse.seg.nnunet.upstream import _Trainer
+from radfuse.seg.nnunet.trainer import _Trainer
 
 
 class Slow(_Trainer):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,50 @@ def test_what_cannot_be_exported_is_told(name: str, tmp_path: Path) -> None:
         open_results(results)
 
 
+SPOILED: dict[str, Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], object]] = {
+    "strides of zero": lambda plans, _, __: _network(plans).update(strides=[[1, 1, 1], [0, 2, 2], [2, 2, 2]]),
+    "strides of several lengths": lambda plans, _, __: _network(plans).update(strides=[[1, 1, 1], [2, 2], [2, 2, 2]]),
+    "strides that are a number": lambda plans, _, __: _network(plans).update(strides=2),
+    "no patch": lambda plans, _, __: _configuration(plans).update(patch_size=None),
+    "a patch of less than nothing": lambda plans, _, __: _configuration(plans).update(patch_size=[-8, 16, 16]),
+    "a network of text": lambda plans, _, __: _configuration(plans).update(architecture="x"),
+    "no configuration": lambda plans, _, __: plans["configurations"].update({"3d_fullres": None}),
+    "labels of nothing": lambda _, dataset, __: dataset.update(labels=None),
+    "labels without numbers": lambda _, dataset, __: dataset.update(labels=["background", "bright"]),
+    "no weights": lambda _, __, stored: stored.update(network_weights=None),
+    "weights without names": lambda _, __, stored: stored.update(network_weights={1: 2}),
+    "weights that are no numbers": lambda _, __, stored: [w.fill_(np.nan) for w in stored["network_weights"].values()],
+    "no trainer": lambda _, __, stored: stored.update(trainer_name=None, network_weights={}),
+    "odd mirror axes": lambda _, __, stored: stored.update(inference_allowed_mirroring_axes="abc"),
+}
+
+
+def _configuration(plans: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = plans["configurations"]["3d_fullres"]
+    return found
+
+
+def _network(plans: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _configuration(plans)["architecture"]["arch_kwargs"]
+    return found
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_results_that_somebody_spoiled_are_told(name: str, tmp_path: Path) -> None:
+    results = write_results(tmp_path / "results")
+    checkpoint = results / "fold_0" / "checkpoint_final.pth"
+    stored = torch.load(checkpoint, weights_only=False)
+    plans, dataset = (json.loads((results / f"{each}.json").read_text()) for each in ("plans", "dataset"))
+    SPOILED[name](plans, dataset, stored)
+    (results / "plans.json").write_text(json.dumps(plans))
+    (results / "dataset.json").write_text(json.dumps(dataset))
+    torch.save(stored, checkpoint)
+    with pytest.raises(InputError):
+        open_results(results)
+    with suppress(InputError):  # told now, or when it is opened
+        NnunetSegmentation(labels={"bright": 1, "brighter": 2}, model=results).check_here()
+
+
 def test_a_patch_that_the_strides_do_not_divide_is_told_with_one_that_fits(tmp_path: Path) -> None:
     results = write_results(tmp_path / "results", patch=(9, 16, 18))
     told = r"9 x 16 x 18 voxels .* in all 2 x 4 x 4; with \"patch_size\": \[10, 16, 20\] in plans\.json it runs"
@@ -236,7 +282,8 @@ def test_labels_of_a_brought_model_are_checked_before_it_is_opened(tmp_path: Pat
         with pytest.raises(InputError, match=r"give them as segmentation\.labels: \{bright: 1, brighter: 2\}"):
             NnunetSegmentation(labels={"tumour": 1}, model=model).check_here()
     (results / "dataset.json").unlink()
-    NnunetSegmentation(labels={"tumour": 1}, model=results).check_here()  # told when it is opened
+    with pytest.raises(InputError, match=r"dataset\.json is missing; copy the whole folder"):
+        NnunetSegmentation(labels={"tumour": 1}, model=results).check_here()
     with pytest.raises(InputError, match=r"fold 3 has no checkpoint_final\.pth"):
         NnunetSegmentation(labels={"tumour": 1}, model=results, folds=("3",)).check_here()
     write_results(folder, patch=(16, 16), spacing=(1, 1))
@@ -427,6 +474,13 @@ def test_checkpoints_run_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"checkpoint_final.pth"):
             open_results(results)
+    torch.save(checkpoint, file)
+    content = bytearray(file.read_bytes())
+    place = content.index(next(iter(checkpoint["network_weights"].values())).numpy().tobytes())
+    content[place + 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint_final.pth was damaged when it was copied"):
+        open_results(results)
     torch.save({"network_weights": {}}, file)
     with pytest.raises(InputError, match="is no checkpoint of nnU-Net's"):
         open_results(results)
