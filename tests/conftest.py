@@ -68,6 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+def pytest_collection_finish() -> None:
+    """Keep the collector from all that is imported and collected by now, which stays: millions of objects."""
+    gc.freeze()
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name what differs from process to process by what it is: the processes of a run compare their lists of tests."""
     return f"{len(val)}_bytes" if isinstance(val, bytes) else None

@@ -34,12 +34,12 @@ def radfuse(*arguments: object, **options: object) -> subprocess.CompletedProces
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> tuple[Path, Path]:
     """A phantom's folder and its finished run, made by typing the commands."""
     folder = tmp_path_factory.mktemp("cli")
-    made = radfuse("phantom", "table", "--out", folder / "T", "--patients", 50)
+    made = typed("phantom", "table", "--out", folder / "T", "--patients", 50)
     assert made.returncode == 0, made.stderr
-    ran = radfuse("run", folder / "T/study.yaml", "--out", folder / "R", *FAST)
+    ran = typed("run", folder / "T/study.yaml", "--out", folder / "R", *FAST)
     assert ran.returncode == 0, ran.stderr
     assert "clinical-radiomic-deep" in ran.stdout
     assert str(folder / "R/report/index.html") in ran.stdout
@@ -101,7 +101,7 @@ def test_predict_and_evaluate_write_their_files(finished: tuple[Path, Path], tmp
     rows = pd.read_csv(tmp_path / "P/predictions.csv")
     assert list(rows.columns[:4]) == ["patient_id", "side", "clinical_probability", "clinical_positive"]
     assert len(rows) == len(pd.read_csv(table / "cohort.csv"))
-    evaluated = radfuse(
+    evaluated = typed(
         "evaluate", run / "bundle", table / "cohort.csv", *features, "--out", tmp_path / "E", "--recalibrate"
     )
     assert evaluated.returncode == 0, evaluated.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -16,26 +15,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from workshop import dies_once, function, process, work
 
 from radfuse import machine
-from radfuse.errors import CaseError, InputError, RunError
+from radfuse.errors import CaseError, RunError
 from radfuse.pipeline import run_study
 from radfuse.run import workers
 from radfuse.run.schedule import CrewName
 from radfuse.run.workers import Crew
-
-
-def work(job: int) -> int:
-    match job:
-        case 3:
-            raise CaseError("three", "no voxel")
-        case 4:
-            raise ZeroDivisionError("division by zero")
-        case 5:
-            raise InputError("a bad file")
-        case 6:
-            os._exit(9)
-    return job * job
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -59,23 +46,10 @@ def test_a_process_that_dies_is_one_failed_job() -> None:
     assert str(found[6]) == "6: its process died 3 times; the machine may be out of memory"
 
 
-def dies_once(job: Path) -> str:
-    """Kill this process as the system does where memory is short, unless that was done before."""
-    if job.exists():
-        return job.read_text()
-    job.write_text("lived")
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
-
-
 def test_a_job_whose_process_was_killed_is_begun_again(tmp_path: Path) -> None:
     jobs = [tmp_path / "a", tmp_path / "b"]
     with Crew(2) as crew:
         assert dict(crew.each(dies_once, jobs)) == dict.fromkeys(jobs, "lived")
-
-
-def function(_: int) -> object:
-    return lambda: None
 
 
 def test_a_result_that_does_not_pickle_is_one_failed_job() -> None:
@@ -122,10 +96,6 @@ def test_errors_survive_the_way_between_processes() -> None:
     ((_, error),) = [pair for pair in Crew(2).each(work, [3, 2]) if pair[0] == 3]
     assert isinstance(error, CaseError)
     assert (error.item, error.message) == ("three", "no voxel")
-
-
-def process(_: int) -> int:
-    return os.getpid()
 
 
 def test_a_job_with_one_core_of_its_machine_starts_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:

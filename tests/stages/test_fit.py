@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from radfuse.phantom.table import TablePhantom, write_table_phantom
 from radfuse.pipeline import run_study
@@ -23,6 +24,7 @@ def test_another_family_leaves_the_fits_that_are_there(tmp_path: Path) -> None:
     assert (second.computed, second.reused) == (2 + 1, 1 + 2)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_patients_are_dealt_anew_and_each_unit_is_predicted_once_a_deal(tmp_path: Path) -> None:
     file = write_table_phantom(tmp_path / "T", TablePhantom(patients=40))
     settings = [*FAST, "fusion.families=[clinical, radiomic]", "fusion.classifier={kind: ridge}"]

@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +61,24 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
 @contextmanager
 def figures_undrawn() -> Iterator[None]:
     """Put their words in the place of figures: most of a report is to draw."""
+    from matplotlib.backends.backend_svg import RendererSVG
     from matplotlib.text import Text
 
-    def words(figure: Figure) -> str:
-        lines = [f"<text>{escape(text.get_text())}</text>" for text in figure.findobj(Text) if text.get_text()]
-        return f'<svg width="1pt" height="1pt" class="words">{"".join(lines)}</svg>'
+    from radfuse.report import svg
+
+    draw = svg._draw
+
+    def words(figure: Figure, renderer: Any) -> None:
+        if not isinstance(renderer, RendererSVG):
+            draw(figure, renderer)
+            return
+        for text in figure.findobj(Text):
+            if text.get_text():
+                renderer.writer.element("text", text.get_text())
+        renderer.finalize()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("radfuse.report.svg._svg", words)
+        patch.setattr(svg, "_draw", words)
         yield
 
 

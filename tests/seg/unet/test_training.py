@@ -107,7 +107,8 @@ def kill_at(step: int) -> Callable[[int, int], None]:
 
 
 def test_killed_it_goes_on_with_averages_accumulation_and_its_table(tmp_path: Path) -> None:
-    config = config_of(ema=0.9, accumulate=2, batch=1, deep_supervision=True, augmentation="full", validation=0.25)
+    averaged = {"ema": 0.9, "accumulate": 2, "patch_voxels": 2048}  # one patch a batch would be convolved far slower
+    config = config_of(**averaged, deep_supervision=True, augmentation="full", validation=0.25)
     cases, plan = prepared(tmp_path, config)
     whole = train(cases, plan, config, tmp_path / "whole", 1)
     with pytest.raises(KilledError):
