@@ -7,13 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-<<<<<<< HEAD
 from radfuse.check.alike import remarks_on_bands, remarks_on_channels, remarks_on_grids, remarks_on_scales
-=======
-from radfuse.check.alike import remarks_on_channels, remarks_on_grids, remarks_on_scales
 from radfuse.check.inputs import FoldPatients
 from radfuse.check.labels import never_drawn, only_tested
->>>>>>> seg
 from radfuse.cohort.case import Case
 from radfuse.cohort.read import named_files
 from radfuse.config import kind_of
