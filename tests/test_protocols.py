@@ -14,6 +14,7 @@ from radfuse.phantom.recipes import FROM_IMAGES, FROM_KNEES, FROM_TABLES, write_
 from radfuse.pipeline import Run, run_study
 from radfuse.study import load_study, shipped_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 QUICK = ["fusion.inner_folds=2", "fusion.explain.rows=0", "report.journal_figures=false"]
 FROM_IMAGES_QUICK = [*QUICK, "radiomics.filters=[original]", "radiomics.classes=[firstorder]"]
 PLAIN = ["fusion.classifier={kind: ridge}", "fusion.selection=[]", "fusion.strategy={kind: early}"]

@@ -75,7 +75,9 @@ def joined(index: pd.DataFrame, root: Path, file: Path, progress: Progress = lam
     several = parts[parts.duplicated(["series_uid", "patient"], keep=False)]
     if several.empty:
         return index
-    places = [Spread.of(*key, rows) for key, rows in several.groupby(["series_uid", "patient"], sort=False)]
+    places = [
+        Spread.of(uid, patient, rows) for (uid, patient), rows in several.groupby(["series_uid", "patient"], sort=False)
+    ]
     away = os.path.relpath(root.resolve(), file.parent.resolve())
     kept = file.with_name(f"{file.name.removesuffix('.series.parquet')}.spread.parquet")
     whole = grown_index(kept, places, lambda some: Spreads(root, away, some), read_spreads, progress)

@@ -330,7 +330,7 @@ def _study(config: KneePhantom, cohort: pd.DataFrame) -> dict[str, object]:
             "spacing_zyx_mm": [2.2, 1.25, 1.25],
             "dimensions": "2.5d",  # a minute teaches slices more than volumes, in which convolutions cost three times
             "channels": [12, 24, 48, 96],
-            "steps": 300,
+            "steps": 260,
             "overlap": 0.3,
             "batch": 4,
             "learning_rate": 0.015,

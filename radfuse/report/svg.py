@@ -18,6 +18,7 @@ from radfuse.report.fonts import fonts_cut_once
 from radfuse.report.layout import Room, SharedMetrics, SvgRenderer
 
 Item = TypeVar("Item")
+_MIXED: Any = MixedModeRenderer
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Helvetica", "Arial", "DejaVu Sans"],
@@ -117,7 +118,7 @@ def to_svg(figure: Figure) -> Picture:
 def _draw(figure: Any, renderer: Any) -> None:
     """Draw a figure in points; what is made of pixels in it is as sharp as it says."""
     sharp, figure.dpi = figure.dpi, 72
-    mixed: Any = MixedModeRenderer(figure, *figure.get_size_inches(), sharp, renderer)
+    mixed = _MIXED(figure, *figure.get_size_inches(), sharp, renderer)
     figure.draw(mixed)
     mixed.finalize()
     figure.dpi = sharp

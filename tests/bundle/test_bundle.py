@@ -719,6 +719,7 @@ class TestVisits:
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_neither_torch_nor_sklearn_is_imported(command: str, bundle: Bundle, tables: Path, tmp_path: Path):
     arguments = [command, bundle.path, tables / "cohort.csv", "--out", tmp_path / "out"]
+    arguments += ["--family", "clinical", "--family", "clinical-radiomic-deep"]
     for block, path in features(tables).items():
         arguments += ["--features", f"{block}={path}"]
     shown = subprocess.run(

@@ -13,7 +13,7 @@ from typed import Ended, typed
 
 from radfuse.cohort.spreadsheet import safe_cells
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 
 def said(result: Ended) -> str:

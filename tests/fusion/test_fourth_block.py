@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typed import typed
 
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.phantom.table import TablePhantom, write_table_phantom
@@ -59,17 +58,10 @@ def test_a_laboratory_block_is_fused_exported_reported_and_predicted(tmp_path: P
     blocks = [item["block"] for item in schema["families"][FAMILIES[2]]["inputs"]]
     assert list(dict.fromkeys(blocks)) == ["clinical", "radiomic", "deep", "laboratory"]
 
-    command = [
-        sys.executable,
-        "-m",
-        "radfuse.cli",
-        "predict",
-        str(tmp_path / "R/bundle"),
-        str(tmp_path / "T/cohort.csv"),
-    ]
+    command: list[object] = ["predict", tmp_path / "R/bundle", tmp_path / "T/cohort.csv"]
     for block in ("radiomic", "deep", "laboratory"):
         command += ["--features", f"{block}={tmp_path / 'T' / block}.csv"]
-    subprocess.run([*command, "--out", str(tmp_path / "P")], check=True, capture_output=True)
+    assert typed(*command, "--out", tmp_path / "P").returncode == 0
     predicted = pd.read_csv(tmp_path / "P/predictions.csv")
     assert [f"{family}_probability" in predicted for family in FAMILIES] == [True] * 3
     assert np.corrcoef(predicted["laboratory_probability"], crp)[0, 1] > 0.9

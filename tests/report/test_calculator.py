@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from studies import figures_undrawn
 
 from radfuse.config import apply_overrides, read_yaml, to_yaml
 from radfuse.phantom.table import TablePhantom, write_table_phantom
@@ -114,11 +115,13 @@ def score_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("score_run")
     study = write_table_phantom(folder / "T", TablePhantom(patients=40, seed=9))
     settings = [
-        *("fusion.classifier={kind: ridge, spreads: [0.3]}", "fusion.strategy={kind: score}", "fusion.inner_folds=3"),
-        *("fusion.families=[clinical-radiomic]", "cohort.split.folds=3", "report.journal_figures=false"),
+        *("fusion.classifier={kind: ridge, spreads: [0.3]}", "fusion.strategy={kind: score}", "fusion.inner_folds=2"),
+        *("fusion.families=[clinical-radiomic]", "cohort.split.folds=2", "report.journal_figures=false"),
+        "fusion.explain.rows=0",
     ]
     study.write_text(to_yaml(apply_overrides(read_yaml(study), settings)), encoding="utf-8")
-    return run_study(study, folder / "R").path
+    with figures_undrawn():
+        return run_study(study, folder / "R").path
 
 
 @in_a_browser

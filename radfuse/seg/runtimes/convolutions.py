@@ -34,7 +34,7 @@ def _is_slow(image: torch.Tensor, weight: torch.Tensor, *settings: Any) -> bool:
         image.device.type == "cpu"
         and image.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and image.ndim == 5
         and image.shape[0] == 1
         and image.shape[1:4].numel() <= _FEW
