@@ -306,7 +306,9 @@ def test_masks_and_images_may_be_stored_in_several_orders(study: Path) -> None:
             assert at.mask.grid.same_as(at.image.grid)
             assert at.image.array[at.mask.array > 0].min() > 130 > at.image.array[at.mask.array == 0].mean()
     rename(folder, "m1.nrrd", "")
-    check_study(load_study(study, [*settings, UNET.replace("}}", "}, sequence: t1}")]))
+    with pytest.raises(InputError, match=r"tumour \(1\) is only in the mask of c0") as error:
+        check_study(load_study(study, [*settings, UNET.replace("}}", "}, sequence: t1}")]))
+    assert "nrrd" not in str(error.value)
 
 
 def test_a_header_that_is_doubtful_is_remarked(study: Path) -> None:
