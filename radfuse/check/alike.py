@@ -111,11 +111,12 @@ def remarks_on_bands(regions: Sequence[Section], grids: Mapping[str, Mapping[str
         thick = {case: mm for case, mm in slices.items() if any(thin < _THIN * mm for _, thin in some)}
         if not thick:
             continue
-        mm, (case, count) = max(thick.values()), (next(iter(thick)), len(thick))
+        case = max(thick, key=lambda name: thick[name])
+        mm = thick[case]
         named = listed(f"{name} ({thin:g} mm)" for name, thin in some if thin < _THIN * mm)
         text = (
-            f"slices are up to {mm:.3g} mm apart ({case}; {count} of {len(slices)} cases), and hold no band so thin: "
-            f"where they lie decides what {named} cover; make bands thicker, or compare only scans of equal slices"
+            f"slices are up to {mm:.3g} mm apart ({case}; {len(thick)} of {len(slices)} cases), and hardly hold a band "
+            f"so thin: where they lie decides what {named} cover; make bands thicker, or compare scans of equal slices"
         )
         found.append(Problem(f"sequences.{sequence}", text, severity="warning"))
     return found

@@ -70,7 +70,9 @@ def _levels(draft: Draft, item: Categories) -> None:
     if not draft.new and text.isna().all():
         draft.problem("the column holds no value; fill it, or remove it from cohort.clinical", None, item.column)
     unseen = [level for level in item.levels if not (read == level).any()]
-    if unseen and not draft.new and read.notna().any():
+    if unseen and not draft.new and read.notna().any() and len(item.levels) - len(unseen) < 2:
+        draft.problem("every value is the same; it cannot inform a model", None, item.column, "warning")
+    elif unseen and not draft.new and read.notna().any():
         draft.problem(
             f"no case has the level {listed(map(repr, unseen))}, so that no model learns of it; remove it from its "
             "levels, or add such cases",

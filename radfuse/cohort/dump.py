@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from radfuse.cohort.dump_rows import OTHERS, files_in, series_row
+from radfuse.cohort.dump_rows import MISNAMED, OTHERS, UNREADABLE, files_in, series_row
 from radfuse.cohort.spread import joined
 from radfuse.cohort.times import days_of
 from radfuse.errors import InputError, listed
@@ -22,7 +22,6 @@ from radfuse.volume.dicom import header_of
 from radfuse.volume.series import Facts, facts_of, word_of
 
 _PACKED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"}
-_UNREADABLE = "a name that is no text in UTF-8, or of several lines, or of what is gone by now; rename it"
 _KEPT = ("modality", "description", "plane", "laterality", "rows", "columns", "row_mm", "column_mm", "slice_mm")
 _WHOLE = ("days", "rows", "columns", "files")
 _TELLING = 4
@@ -94,9 +93,10 @@ def note_images(file: Path, images: Mapping[tuple[str, str], str]) -> None:
     """
     index = pd.read_parquet(file)
     keys = zip(index["series_uid"], index["patient"], strict=True)
-    said = pd.Series([images.get(key) for key in keys], index.index, dtype=object)
-    if "image" not in index or not said.equals(index["image"]):
-        write_index(file, index.assign(image=said))
+    said = [images.get(key) for key in keys]
+    before = [one if isinstance(one, str) else None for one in index["image"]] if "image" in index else None
+    if said != before:
+        write_index(file, index.assign(image=pd.Series(said, index.index, dtype=object)))
 
 
 def _walk(root: Path) -> Iterator[Folder]:
@@ -142,8 +142,8 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
             if path.suffix.lower() in _PACKED:
                 packed += 1
                 continue
-            odd = path.name != _as_text(path.name) or "\n" in path.name
-            faults += [_UNREADABLE] * odd
+            odd = path.name != _as_text(path.name)
+            faults += [UNREADABLE] * odd
             header = _header(path, faults)
             if header is None:
                 continue
@@ -154,19 +154,28 @@ def _rows(batch: Folders, place: Folder) -> list[Facts]:
             else:
                 series[key].append((path, header))
     except FileNotFoundError:
-        return [told | {"series_uid": None, "fault": _UNREADABLE}]
+        return [told | {"series_uid": None, "fault": UNREADABLE}]
     except OSError as error:
         return [told | {"series_uid": None, "fault": f"cannot be read ({error.strerror}); look at its permissions"}]
     alone = len(series) == 1 and not faults
-    rows = [told | series_row(key[0], files, alone=alone) for key, files in series.items()]
-    for key, row in zip(series, rows, strict=True):
-        row["fault"] = row["fault"] or (f"a slice has {_UNREADABLE}" if key in misnamed else None)
+    rows = [told | row for row in _of_series(series, misnamed, alone)]
     if packed:
         fault = "files that are packed (zip, gz, tar, ...) are not looked into; unpack them"
         rows.append(told | {"series_uid": None, "fault": fault, "files": packed})
     if faults or not rows:
         rows.append(told | {"series_uid": None, "fault": faults[0] if faults else None, "files": len(faults)})
     return rows
+
+
+def _of_series(
+    series: Mapping[tuple[str, str], Sequence[tuple[Path, Any]]], misnamed: set[tuple[str, str]], alone: bool
+) -> Iterator[Facts]:
+    """Yield a row for each series of a folder, with its fault where a slice of it cannot be named."""
+    for key, files in series.items():
+        row = series_row(key[0], files, alone=alone)
+        yield row | {"fault": row["fault"] or (MISNAMED if key in misnamed else None)}
+    for uid, patient in misnamed - series.keys():  # its other slices may lie in other folders
+        yield {"series_uid": uid, "patient": patient, "alone": False, "rows": 0, "fault": MISNAMED}
 
 
 def _header(path: Path, faults: list[str]) -> Any:
@@ -180,8 +189,8 @@ def _header(path: Path, faults: list[str]) -> Any:
 
 
 def _as_text(name: str) -> str:
-    """Return a name with question marks for bytes that are no UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Return a name with question marks for bytes that are no UTF-8, and for ends of lines: an index lists names so."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 OTHERS = {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG"}
 """Modalities that are no images, as is what has no rows; they are in the index, and not in the table."""
 
+UNREADABLE = "a name that is no text in UTF-8, or of several lines, or of what is gone by now; rename it"
+MISNAMED = f"a slice has {UNREADABLE}"
+
 
 def files_in(folder: Path) -> list[Path]:
     """Return the files of a folder in the order of their names, hidden ones left out.

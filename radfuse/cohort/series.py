@@ -58,14 +58,15 @@ def _placed(draft: Draft, index: pd.DataFrame, uid: str, row: int, column: str) 
     """Return the folder of a series, relative to the table; the UID itself where there is none."""
     known = index.loc[[uid]] if uid in index.index else index.iloc[:0]
     images: list[str] = [*known["image"].dropna().unique()] if "image" in known else []
-    if len(images) == 1:
+    shared = "patient" in known and known["patient"].nunique(dropna=False) > 1  # whose it is, the UID does not say
+    if len(images) == 1 and not shared:
         return os.path.relpath(Path(known["here"].iloc[0]) / images[0], draft.folder)
     if len(known) == 1 and bool(known["alone"].iloc[0]):
         first = known.iloc[0]
         return os.path.relpath(Path(first["here"]) / first["root"] / first["folder"], draft.folder)
     if known.empty:
         fault = "no series of this UID is in cohort.series_index; index the images again, or correct the cell"
-    elif images:
+    elif images and shared:
         fault = "persons share this UID in cohort.series_index; take the `image` of the table that was written with it"
     else:
         fault = "this series lies beside others or in several folders; run `radfuse dicom index` again, which links it"

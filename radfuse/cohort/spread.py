@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from radfuse.cohort.dump_rows import OTHERS, files_in, is_cut, read_headers, series_row
+from radfuse.cohort.dump_rows import MISNAMED, OTHERS, files_in, is_cut, read_headers, series_row
 from radfuse.run.folder import Progress
 from radfuse.run.index import grown_index
 from radfuse.volume.dicom import text_of
@@ -73,14 +73,17 @@ def joined(index: pd.DataFrame, root: Path, file: Path, progress: Progress = lam
     named = index["series_uid"].notna() & index["patient"].notna() & ~index["modality"].isin(OTHERS)
     parts = index[named & (index["fault"].isna() & (index["rows"] > 0) | _cut_alone(index))]
     several = parts[parts.duplicated(["series_uid", "patient"], keep=False)]
+    kept = file.with_name(f"{file.name.removesuffix('.series.parquet')}.spread.parquet")
     if several.empty:
+        kept.unlink(missing_ok=True)  # of a heap that has changed
         return index
     places = [
         Spread.of(uid, patient, rows) for (uid, patient), rows in several.groupby(["series_uid", "patient"], sort=False)
     ]
     away = os.path.relpath(root.resolve(), file.parent.resolve())
-    kept = file.with_name(f"{file.name.removesuffix('.series.parquet')}.spread.parquet")
     whole = grown_index(kept, places, lambda some: Spreads(root, away, some), read_spreads, progress)
+    unnamed = several.loc[several["fault"] == MISNAMED, "series_uid"]  # its headers do not say so
+    whole["fault"] = whole["fault"].mask(whole["series_uid"].isin(unnamed), MISNAMED)
     return pd.concat([index.drop(several.index), whole.assign(folder=".")], ignore_index=True)
 
 

@@ -220,5 +220,7 @@ def _of_words(found: Sequence[str], new: bool) -> str:
     what = f"a binary outcome has two values; the column holds {len(found)}: {listed(map(repr, found), 6)}"
     if new:
         return f"{what}: write them as the study had them"
+    if len(found) == 1:
+        return f"every case has the outcome {found[0]!r}: there is nothing to tell apart; add cases of the other kind"
     mend = "make it two and say which is the event (cohort.outcome.positive), or exclude cases"
     return f"{what}: {mend}, or set kind: multiclass" if len(found) <= _FEW_CLASSES else f"{what}: name another column"

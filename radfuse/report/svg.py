@@ -118,10 +118,12 @@ def to_svg(figure: Figure) -> Picture:
 def _draw(figure: Any, renderer: Any) -> None:
     """Draw a figure in points; what is made of pixels in it is as sharp as it says."""
     sharp, figure.dpi = figure.dpi, 72
-    mixed = _MIXED(figure, *figure.get_size_inches(), sharp, renderer)
-    figure.draw(mixed)
-    mixed.finalize()
-    figure.dpi = sharp
+    try:
+        mixed = _MIXED(figure, *figure.get_size_inches(), sharp, renderer)
+        figure.draw(mixed)
+        mixed.finalize()
+    finally:
+        figure.dpi = sharp
 
 
 def _to_column(figure: Figure) -> float:

@@ -116,7 +116,7 @@ def _require_labels(context: Context, drawn: Sequence[Case], networks: Sequence[
     for each in networks:
         seen = [held for case, held in zip(drawn, labels, strict=True) if case.patient not in each.test]
         if seen:
-            require_labels(context.backend.labels, seen, f"the network of fold {each.name}")
+            require_labels(context.backend.labels, seen, f"network {each.name!r}")
 
 
 def remarks(context: Context) -> tuple[Problem, ...]:

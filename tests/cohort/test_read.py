@@ -456,6 +456,12 @@ def test_a_declared_level_that_no_case_has_is_remarked(tmp_path: Path) -> None:
     assert problem.message.startswith("no case has the level 'other', so that no model learns of it; remove it from")
 
 
+def test_of_two_levels_one_that_no_case_has_leaves_nothing_to_tell(tmp_path: Path) -> None:
+    said = config(clinical=[{"column": "sex", "levels": ["other", "f"]}])
+    (problem,) = read_cohort(people(tmp_path, {}, PEOPLE.replace(",m,", ",f,")), said).warnings
+    assert (problem.column, problem.message) == ("sex", "every value is the same; it cannot inform a model")
+
+
 def test_a_value_beyond_what_can_be_computed_with_is_told_once(tmp_path: Path) -> None:
     rows = [f"c{i},p{i},{'1e308' if i == 4 else 60 + i},f,{i % 2}" for i in range(1, 13)]
     text = "\n".join(["case_id,patient_id,age,sex,event", *rows]) + "\n"

@@ -14,6 +14,7 @@ from radfuse.cohort import spread
 from radfuse.cohort.config import CohortConfig
 from radfuse.cohort.dump import index_dump
 from radfuse.cohort.read import read_cohort
+from radfuse.errors import InputError
 from radfuse.volume.files import read_volume
 
 PERSON = {"PatientID": "MRN-4711", "StudyInstanceUID": "1.2.1", "StudyDate": "20200105"}
@@ -52,6 +53,26 @@ def test_a_slice_that_no_folder_has_is_missing(parts: Path) -> None:
     (parts / "cd34" / "2e").unlink()
     (row,) = rows_of(parts).to_dict("records")
     assert row["remark"].startswith("the series: 1 slice is missing between slice 2 and slice 3")
+
+
+def test_a_part_whose_slices_cannot_be_named_spoils_the_whole(parts: Path, tmp_path: Path) -> None:
+    for path in (parts / "0f").iterdir():
+        path.rename(path.with_name(f"{path.name}\n"))
+    index = index_dump(parts, tmp_path / "heap.series.parquet")
+    assert "a slice has a name" in index.set_index("series_uid").loc[UID, "fault"]
+
+
+def test_a_uid_that_persons_share_is_nobodys(parts: Path, tmp_path: Path) -> None:
+    """One of them was left out, and would have been given the image of the other."""
+    write_series(parts / "other", 6, SeriesInstanceUID=UID, **{**PERSON, "PatientID": "MRN-12"})
+    (parts / "other" / "5.dcm").rename(parts / "other" / "5\n.dcm")
+    rows_of(parts)
+    (tmp_path / "cohort.csv").write_text(f"case_id,patient_id,image\na,p,{UID}\n")
+    config = CohortConfig(
+        table=tmp_path / "cohort.csv", images={"t1": "image"}, series_index=tmp_path / "c.series.parquet"
+    )
+    with pytest.raises(InputError, match="persons share this UID"):
+        read_cohort(config=config, new=True)
 
 
 def test_a_part_that_is_cut_off_spoils_the_whole_unless_it_lies_elsewhere(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
 
 from radfuse.report import fonts
 from radfuse.report.layout import Room
@@ -71,3 +74,6 @@ def test_fonts_are_cut_once_for_figures_of_other_words() -> None:
     for word in ("first", "QUITE another"):
         assert b"/FontFile2" in _drawn(1, 1, 3.9, word).printed()["pdf"]
     assert fonts._open.cache_info().misses == 1
+    saved = io.BytesIO()
+    fonts._shared(findfont("DejaVu Sans"), set()).enter_result.save(saved)
+    assert {"fpgm", "prep", "glyf"} <= set(TTFont(saved).keys())  # the programs that its glyphs call

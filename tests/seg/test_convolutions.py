@@ -57,4 +57,5 @@ def test_what_torch_does_quickly_it_does_itself(asked: list[Any]) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             layer.float()(image)
         assert torch.nn.functional.conv3d(image, layer.weight).shape == (1, 2, 2, 2, 2)
+        torch.conv3d(image, layer.weight, None, 1, 0, 1, 1)
     assert not asked

@@ -125,7 +125,10 @@ def _loaded(path: Path, *, trust: bool) -> dict[str, Any]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
             if file.testzip() is not None:  # torch takes weights of a wrong checksum, and masks would be wrong
-                raise InputError(f"{path} was damaged when it was copied: its checksums are wrong; copy it again")
+                raise InputError(
+                    f"{path} was damaged when it was copied, as its checksums are wrong: copy it again; or it was "
+                    "saved without them (torch.serialization.set_crc32_options(False)): save it once more with them"
+                )
     return found
 
 

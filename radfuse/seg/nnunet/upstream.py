@@ -26,6 +26,8 @@ from radfuse.volume.grid import triple
 _VOLUMES, _PICTURES = ("SimpleITKIO", "NibabelIO"), "NaturalImage2DIO"
 _READERS = dict.fromkeys((*_VOLUMES, _PICTURES), "") | {f"{name}WithReorient": "RAS" for name in _VOLUMES}
 """nnU-Net's readers of images -> where axes point after reading."""
+_NOT_HERE = (RuntimeError, AssertionError, TypeError, ImportError, SyntaxError, NameError, AttributeError)
+"""What comes of looking for a trainer that is somebody's own: nnU-Net imports all modules that it may be in."""
 _RESAMPLES = "resample_data_or_seg_to_shape"
 _RESAMPLED_BY = ("is_seg", "order", "order_z", "force_separate_z")
 
@@ -174,11 +176,7 @@ def network_of(
         if not BY_PLANS.fullmatch(trainer):
             try:
                 builder = recursive_find_trainer_class_by_name(trainer)
-            except (
-                RuntimeError,
-                AssertionError,
-                TypeError,
-            ):  # somebody's own, which need not change the network
+            except _NOT_HERE:  # somebody's own, which need not change the network
                 missing = f"by {trainer}, which is not installed here (nnUNet_extTrainer), or "
         network = _built(builder, (manager, settings), (inputs, outputs), path)
     try:

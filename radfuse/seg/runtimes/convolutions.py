@@ -40,5 +40,5 @@ def _is_slow(image: torch.Tensor, weight: torch.Tensor, *settings: Any) -> bool:
         and image.shape[1:4].numel() <= _FEW
         and weight.shape[2:].numel() > 1
         and settings[-1] == 1
-        and all(len(setting) == 3 for setting in settings[1:4])
+        and all(isinstance(setting, (tuple, list)) and len(setting) == 3 for setting in settings[1:4])
     )
