@@ -129,7 +129,8 @@ def test_the_best_weights_are_kept_and_training_ends_early(tmp_path: Path, monke
     weights: list[torch.Tensor] = []
 
     def checked(run: Any, *_: Any) -> float:
-        weights.append(run.__closure__[1].cell_contents.output_block.conv.conv.weight.detach().clone())
+        network = run.__closure__[run.__code__.co_freevars.index("network")].cell_contents
+        weights.append(network.output_block.conv.conv.weight.detach().clone())
         return next(given)
 
     monkeypatch.setattr("radfuse.seg.unet.checks.mean_dice", checked)
