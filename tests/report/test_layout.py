@@ -75,5 +75,5 @@ def test_fonts_are_cut_once_for_figures_of_other_words() -> None:
         assert b"/FontFile2" in _drawn(1, 1, 3.9, word).printed()["pdf"]
     assert fonts._open.cache_info().misses == 1
     saved = io.BytesIO()
-    fonts._shared(findfont("DejaVu Sans"), set()).enter_result.save(saved)
+    fonts._shared(findfont("DejaVu Sans"), set()).enter_result.font.save(saved)
     assert {"fpgm", "prep", "glyf"} <= set(TTFont(saved).keys())  # the programs that its glyphs call

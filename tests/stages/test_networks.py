@@ -192,5 +192,7 @@ def test_an_own_backend_that_brings_nothing_is_told(folder: Path) -> None:
 
 def test_masks_that_lack_a_label_are_told(folder: Path) -> None:
     study = study_of(folder, NNUNET.replace("tumour: 1", "tumour: 1, cyst: 2"))
-    with pytest.raises((InputError, StudyError), match="label 'cyst' is in none of the 3 masks that network '1' learns from"):
+    with pytest.raises(
+        (InputError, StudyError), match="label 'cyst' is in none of the 3 masks that network '1' learns from"
+    ):
         run_study(study, folder / "run", until="train")
